@@ -1,0 +1,1 @@
+"""One package an area; areas never import each other."""
