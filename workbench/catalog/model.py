@@ -1,8 +1,10 @@
 """The vocabulary of structure and statistics: plain, frozen facts about one database.
 
-Names are as the server stores them (never quoted); `qualified` quotes them for SQL. Types are as
-``format_type`` prints them. Sizes are in bytes, counts in rows; a row count is the planner's
-estimate (``reltuples``) unless its name says exact, and None where nothing was ever analysed.
+Names are as the server stores them (never quoted); `qualified` quotes them for SQL. Types, expressions
+and definitions are as the server prints them under an empty search path: what is not the system's own
+bears its schema, so that a definition means the same in every session. Sizes are in bytes, counts in
+rows; a row count is the planner's estimate (``reltuples``) unless its name says exact, and None where
+nothing was ever analysed.
 """
 
 from __future__ import annotations
@@ -31,7 +33,9 @@ def qualified(*names: str) -> str:
 class Column:
     """A column; *null_fraction*, *distinct* and *average_width_bytes* come from pg_stats where analysed.
 
-    *distinct* is as pg_stats gives it: above 0 a count, below 0 minus the ratio to the rows.
+    *distinct* is as pg_stats gives it: above 0 a count, below 0 minus the ratio to the rows. *default* is
+    the expression of a generated column, too; *nullable* is false as well where the domain forbids null;
+    *domain* is a key of `Catalog.domains`.
     """
 
     name: str
@@ -76,7 +80,10 @@ class Constraint:
 
 @dataclass(frozen=True)
 class Index:
-    """An index; *keys* are the key expressions in order, *columns* the key's column names (None for an expression)."""
+    """An index; *keys* are the key expressions in order, *columns* the key's column names.
+
+    A column is None where the key is an expression; the predicate is a partial index's.
+    """
 
     name: str
     method: str
@@ -91,18 +98,26 @@ class Index:
     constraint: str | None = None
     size_bytes: int = 0
     scans: int | None = None
+    nulls_not_distinct: bool = False
+    inherited: bool = False  # the part that a partition has of its parent's index
+    comment: str | None = None
 
 
 @dataclass(frozen=True)
 class Trigger:
+    """A trigger that someone declared; *function* is its qualified name."""
+
     name: str
     function: str
     definition: str
     enabled: Literal["origin", "disabled", "replica", "always"]
+    inherited: bool = False  # the copy that a partition has of its parent's trigger
 
 
 @dataclass(frozen=True)
 class Policy:
+    """A row security policy; *command* is select, insert, update, delete or all, *roles* may hold public."""
+
     name: str
     command: str
     permissive: bool
@@ -113,7 +128,12 @@ class Policy:
 
 @dataclass(frozen=True)
 class Table:
-    """A relation that holds or shows rows; `columns` in their order."""
+    """A relation that holds or shows rows; `columns` in their order.
+
+    *total_size_bytes* has the indexes and the out-of-line values, *size_bytes* only the latter; those and the
+    rows of a partitioned table are the sums over its partitions. *inherits* are the parents of a table
+    that inherits without being a partition.
+    """
 
     schema: str
     name: str
@@ -128,6 +148,7 @@ class Table:
     partition_of: tuple[str, str] | None = None
     partition_key: str | None = None
     partition_bound: str | None = None
+    inherits: tuple[tuple[str, str], ...] = ()
     row_security: bool = False
     row_security_forced: bool = False
     persistence: Literal["permanent", "unlogged", "temporary"] = "permanent"
@@ -158,6 +179,8 @@ class Table:
 
 @dataclass(frozen=True)
 class Sequence:
+    """A sequence; *last_value* is None before its first use, and where it may not be read."""
+
     schema: str
     name: str
     type: str
@@ -165,10 +188,15 @@ class Sequence:
     maximum: int
     increment: int
     owned_by: tuple[str, str, str] | None = None  # schema, table, column
+    identity: bool = False  # it feeds an identity column
+    minimum: int = 1
+    cycles: bool = False
 
 
 @dataclass(frozen=True)
 class Routine:
+    """A routine; *arguments* tell it from others of its name, *search_path* is the one it sets for itself."""
+
     schema: str
     name: str
     kind: Literal["function", "procedure", "aggregate", "window"]
@@ -176,6 +204,7 @@ class Routine:
     language: str
     security_definer: bool
     search_path: str | None
+    owner: str = ""
 
 
 @dataclass(frozen=True)
@@ -189,7 +218,7 @@ class Role:
 
 @dataclass(frozen=True)
 class Catalog:
-    """One database's structure and statistics, without the system's own schemas and without objects of extensions."""
+    """One database's structure and statistics, without what belongs to the system or to an extension."""
 
     database: str
     server: str  # "PostgreSQL 18.6"

@@ -1,0 +1,2 @@
+-- end: the end of the snapshot
+rollback;

@@ -1,0 +1,2 @@
+-- enter: the start of our part of the caller's transaction
+savepoint workbench_snapshot;
