@@ -97,7 +97,7 @@ def _candidate_folders() -> Iterator[Path]:
 
 
 def installed_binaries() -> list[Binaries]:
-    """Servers installed on this machine: WORKBENCH_POSTGRES_BIN, PATH, conda, Debian's folders, in that order."""
+    """Servers on this machine: WORKBENCH_POSTGRES_BIN, PATH, conda, Debian's folders, in that order."""
     named = os.environ.get("WORKBENCH_POSTGRES_BIN")
     folders = [Path(named)] if named else []
     if named and not (Path(named) / "postgres").exists():

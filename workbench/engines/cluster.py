@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -36,7 +37,6 @@ SCRATCH_SETTINGS: Mapping[str, str] = {
     # nothing here outlives a crash of the machine, so nothing waits for the disk
     "fsync": "off",
     "full_page_writes": "off",
-    "synchronous_commit": "off",
     "wal_level": "minimal",
     "max_wal_senders": "0",
     "max_wal_size": "4GB",
@@ -52,6 +52,9 @@ SCRATCH_SETTINGS: Mapping[str, str] = {
     "log_min_messages": "fatal",
     "log_min_error_statement": "panic",
 }
+
+
+_LOG_PREFIX = re.compile(r"^[-0-9]+ [:.0-9]+ \w+ \[\d+\] (?:LOG|FATAL|HINT|DETAIL):\s*")
 
 
 def _quoted(value: str) -> str:
@@ -110,8 +113,9 @@ class Cluster:
         self.user.own(self.home)
         with (self.home / "users").open("w") as users:
             with self._mutex():
+                fcntl.flock(users, fcntl.LOCK_SH)  # waits until a keeper that is stopping has finished
                 alone = self._is_alone(users)
-                fcntl.flock(users, fcntl.LOCK_SH)
+                fcntl.flock(users, fcntl.LOCK_SH)  # the attempt may have let the first one go
                 self._ensure_running()
                 self._ensure_keeper(remove)
                 server = self.server()
@@ -235,9 +239,9 @@ class Cluster:
             if time.monotonic() > deadline:
                 break
             time.sleep(0.2)
-        fatal = [line for line in words if "FATAL" in line] or words[-1:] or [started.stdout.strip()]
+        said = [_LOG_PREFIX.sub("", line) for line in words[-3:]] or [started.stdout.strip()]
         raise EngineError(
-            f"PostgreSQL {self.binaries.version} does not start in {self.home}: {fatal[-1]} (log: {self.log})"
+            f"PostgreSQL {self.binaries.version} does not start in {self.home}: {'; '.join(said)} (log: {self.log})"
         )
 
     def log_for_service_user(self) -> Path:

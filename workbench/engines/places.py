@@ -44,13 +44,13 @@ def reachable_home(folder: Path, user: ServiceUser) -> Path:
     home.mkdir(mode=0o711, exist_ok=True)
     if home.is_symlink() or home.stat().st_uid != os.geteuid():
         raise EngineError(
-            f"{home} belongs to somebody else: name a cache folder that {user.name} can reach in WORKBENCH_CACHE"
+            f"{home} belongs to somebody else: name in WORKBENCH_CACHE a folder that {user.name} can reach"
         )
     return home
 
 
 def socket_folder(home: Path, user: ServiceUser) -> Path:
-    """A folder for the server's socket: in *home* where that path is short enough, else in the temp folder."""
+    """The socket's folder: in *home* where that path is short enough, else in the temp folder."""
     folder = home / "socket"
     if len(str(folder)) > _SOCKET_PATH_LIMIT:
         marker = hashlib.sha256(str(home).encode()).hexdigest()[:12]

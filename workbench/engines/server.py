@@ -39,9 +39,7 @@ class Connection(psycopg2.extensions.connection):
 
 def describe_version(conn: psycopg2.extensions.connection) -> str:
     """``PostgreSQL 18.6``, as the server says it."""
-    with conn.cursor() as cur:
-        cur.execute("select pg_catalog.current_setting('server_version')")
-        return f"PostgreSQL {cur.fetchone()[0].split()[0]}"
+    return f"PostgreSQL {(conn.get_parameter_status('server_version') or '').split()[0]}"
 
 
 def require_supported(conn: psycopg2.extensions.connection, where: str) -> None:
@@ -91,9 +89,9 @@ class Server:
     def connect_once(self, dbname: str, *, user: str | None = None) -> Connection:
         """One attempt, without starting anything."""
         conn: Connection = psycopg2.connect(
-            **self.conninfo(dbname, user=user),
-            application_name="workbench",
-            connect_timeout=15,
+            psycopg2.extensions.make_dsn(
+                **self.conninfo(dbname, user=user), application_name="workbench", connect_timeout=15
+            ),
             connection_factory=Connection,
         )
         return conn
@@ -151,14 +149,14 @@ class Server:
             raise FeatureUnavailable(
                 f"the extension {name}",
                 self.description,
-                hint="install PostgreSQL with its contrib package and name its bin folder in WORKBENCH_POSTGRES_BIN",
+                hint="name the bin folder of a PostgreSQL that has it in WORKBENCH_POSTGRES_BIN",
             )
 
     @contextlib.contextmanager
     def scratch_database(
         self, *, template: str | None = None, owner: str | None = None, label: str = "scratch"
     ) -> Iterator[str]:
-        """The name of a fresh database, a copy of *template*; dropped after the block, whatever happened in it."""
+        """The name of a fresh database, a copy of *template*; dropped after the block."""
         name = self.create_database(template=template, owner=owner, label=label)
         try:
             yield name
@@ -189,7 +187,8 @@ class Server:
                 ) from exc
             except psycopg2.errors.DiskFull as exc:
                 raise EngineError(
-                    f"no space left for a scratch database in {self.host}: free some, or name another WORKBENCH_CACHE"
+                    f"no space left for a scratch database in {self.host}: free some, "
+                    "or name another cache folder in WORKBENCH_CACHE"
                 ) from exc
         return name
 
@@ -198,9 +197,6 @@ class Server:
         if not name.startswith((_SCRATCH, _TEMPLATE)):
             raise ValueError(f"{name!r} was not made by the workbench: it will not be dropped")
         with self.session() as conn:
-            conn.execute(
-                sql.SQL("alter database {} with is_template false").format(sql.Identifier(name))
-            ) if name.startswith(_TEMPLATE) else None
             conn.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
 
     def template_database(self, key: str, build: Callable[[str], None]) -> str:

@@ -1,0 +1,326 @@
+"""The command line: each command is one call into the package."""
+
+from __future__ import annotations
+
+import json
+import os
+import runpy
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import rich_click as click
+from click.exceptions import Abort, Exit
+from rich.console import Console
+from rich.table import Table
+
+from workbench import __version__, sql
+from workbench.errors import BadInput, WorkbenchError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+SOURCE_HELP = "What to look at: ecommerce, a .sql file, or a postgresql:// URL (only read)."
+
+
+def source_options(command: F) -> F:
+    """The options that say which source is opened, and how."""
+    for option in reversed(
+        [
+            click.option(
+                "--source", default="ecommerce", show_default=True, metavar="SOURCE", help=SOURCE_HELP
+            ),
+            click.option(
+                "--scale",
+                type=float,
+                default=0.01,
+                show_default=True,
+                help="Size of the example; 1 is about 1M order items.",
+            ),
+            click.option(
+                "--seed", type=int, default=1, show_default=True, help="Seed of the example's generated rows."
+            ),
+            click.option(
+                "--strict", is_flag=True, help="A statement that is left out or stood in for is an error."
+            ),
+            click.option(
+                "--timeout",
+                "timeout_s",
+                type=float,
+                default=300.0,
+                show_default=True,
+                metavar="SECONDS",
+                help="Limit of each statement.",
+            ),
+            click.option(
+                "--encoding", default=None, metavar="NAME", help="Encoding of a .sql file that is not UTF-8."
+            ),
+        ]
+    ):
+        command = option(command)
+    return command
+
+
+def json_option(command: F) -> F:
+    return cast(
+        F, click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")(command)
+    )
+
+
+def _print_json(data: Any) -> None:
+    click.echo(json.dumps(data, indent=2, default=str, ensure_ascii=False))
+
+
+def _print_table(title: str, rows: list[dict[str, Any]], columns: dict[str, str]) -> None:
+    table = Table(title=title, title_justify="left", show_lines=False)
+    for heading in columns.values():
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        table.add_row(*("" if row.get(key) is None else _plain(row[key]) for key in columns))
+    Console().print(table, markup=False)
+
+
+def _plain(value: Any) -> str:
+    # names of a source may hold terminal control characters
+    return "".join(
+        each if each.isprintable() or each == "\n" else "\N{REPLACEMENT CHARACTER}" for each in str(value)
+    )
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="workbench")
+def main_group() -> None:
+    """The database architect's workbench: every claim is proved on a real engine."""
+
+
+@main_group.command()
+@source_options
+@click.option("--only", default=None, metavar="AREA,…", help="Areas to run; all by default.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("report"),
+    show_default=True,
+    help="Folder of the report.",
+)
+@click.option(
+    "-p", "parameters", multiple=True, metavar="NAME=VALUE", help="A notebook parameter; see workbench list."
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 64),
+    default=os.cpu_count() or 1,
+    show_default="cores",
+    help="Notebooks at a time.",
+)
+def report(only: str | None, out: Path, parameters: tuple[str, ...], jobs: int, **source: Any) -> None:
+    """Run the notebooks against a source and write the report."""
+    from workbench.main_job import make_report
+
+    made = make_report(
+        source_options=source, only=_names(only), out=out, parameters=_pairs(parameters), jobs=jobs
+    )
+    click.echo(made.summary)
+    if made.failed:
+        raise SystemExit(1)
+
+
+def _names(only: str | None) -> list[str]:
+    return [name.strip() for name in (only or "").split(",") if name.strip()]
+
+
+def _pairs(parameters: tuple[str, ...]) -> dict[str, str]:
+    pairs = {}
+    for each in parameters:
+        name, equals, value = each.partition("=")
+        if not equals or not name:
+            raise BadInput(f"-p {each}: write -p name=value")
+        pairs[name] = value
+    return pairs
+
+
+@main_group.command()
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8888, show_default=True, help="Port of JupyterLab."
+)
+@click.option("--no-browser", is_flag=True, help="Do not open a browser.")
+@click.option(
+    "--notebooks",
+    "folder",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="Folder of the notebooks to open.",
+)
+def lab(port: int, no_browser: bool, folder: Path | None) -> None:
+    """Open JupyterLab on the notebooks, with the engines up."""
+    from workbench.lab import launch
+
+    raise SystemExit(launch(folder=folder, port=port, open_browser=not no_browser))
+
+
+@main_group.command()
+@json_option
+def doctor(as_json: bool) -> None:
+    """What is found on this machine, and what will be left unproved."""
+    from workbench.doctor import as_rows, diagnose
+
+    rows = as_rows(diagnose())
+    if as_json:
+        _print_json(rows)
+        return
+    for row in rows:
+        click.echo(f"{'found  ' if row['ok'] else 'missing'}  {row['what']}: {_plain(row['found'])}")
+        if not row["ok"]:
+            click.echo(f"           left unproved: {row['unproved']}\n           how to get it: {row['how']}")
+
+
+@main_group.command("list")
+@json_option
+def list_notebooks(as_json: bool) -> None:
+    """Areas, their notebooks, and the parameters with defaults and help."""
+    from workbench.notebooks import available
+
+    rows = [
+        {
+            "area": notebook.area,
+            "notebook": notebook.name,
+            "title": notebook.title,
+            "parameters": [
+                {"name": each.name, "default": each.default, "type": each.type, "help": each.help}
+                for each in notebook.parameters
+            ],
+        }
+        for notebook in available()
+    ]
+    if as_json:
+        _print_json(rows)
+        return
+    for row in rows:
+        title = f"{row['area']}: {row['title']} ({row['notebook']})"
+        _print_table(
+            title,
+            row["parameters"],
+            {"name": "parameter", "default": "default", "type": "type", "help": "help"},
+        )
+
+
+@main_group.group()
+def oltp() -> None:
+    """The OLTP model: review a schema, prove its constraints."""
+
+
+@oltp.command("review")
+@source_options
+@json_option
+def oltp_review(as_json: bool, **source: Any) -> None:
+    """Run the checks, and prove each finding's fix on a scratch copy."""
+    from workbench.areas.oltp import review
+    from workbench.engines.postgres import engine
+    from workbench.source import Options, open_source
+
+    spec = source.pop("source")
+    with (
+        engine() as server,
+        open_source(spec, server, Options(**source)) as opened,
+        opened.scratch() as scratch,
+    ):
+        findings = review(opened.connection, scratch, engine=opened.proved_on)
+    rows = [finding.as_dict() for finding in findings]
+    if as_json:
+        _print_json(rows)
+        return
+    for row in rows:
+        row["mark"] = "✓" if row["verified"] else row["unverified_because"]
+    columns = {"severity": "severity", "object": "object", "title": "finding", "fix": "fix", "mark": "proved"}
+    _print_table(f"{len(rows)} findings", rows, columns)
+
+
+@oltp.command("constraints")
+@source_options
+@json_option
+def oltp_constraints(as_json: bool, **source: Any) -> None:
+    """Try to break each constraint once, on a scratch copy."""
+    from dataclasses import asdict
+
+    from workbench.areas.oltp import prove_constraints
+    from workbench.catalog.reflect import reflect
+    from workbench.engines.postgres import engine
+    from workbench.source import Options, open_source
+
+    spec = source.pop("source")
+    with (
+        engine() as server,
+        open_source(spec, server, Options(**source)) as opened,
+        opened.scratch() as scratch,
+    ):
+        rows = [asdict(attempt) for attempt in prove_constraints(scratch, reflect(scratch))]
+    if as_json:
+        _print_json(rows)
+        return
+    columns = {
+        "table": "table",
+        "constraint": "constraint",
+        "kind": "kind",
+        "outcome": "outcome",
+        "sqlstate": "SQLSTATE",
+        "reason": "reason",
+    }
+    _print_table(f"{len(rows)} constraints", rows, columns)
+
+
+@main_group.command()
+@click.argument("names", nargs=-1, metavar="[AREA]…")
+@json_option
+def bench(names: tuple[str, ...], as_json: bool) -> None:
+    """Run the benchmarks, each against a peer or a limit of the same run."""
+    from workbench.engines.postgres import engine
+
+    folder = sql.asset_root("bench")
+    known = {found.stem: found for found in sorted(folder.glob("[a-z]*.py"))}
+    if not known:
+        raise BadInput("the benchmarks are not in the installed package: run workbench bench in a checkout")
+    if unknown := set(names) - set(known):
+        raise BadInput(f"no benchmark {', '.join(sorted(unknown))}: there are {', '.join(known)}")
+    rows: list[dict[str, Any]] = []
+    with engine() as server:
+        for name in names or known:
+            rows += runpy.run_path(str(known[name]))["run"](server)
+    if as_json:
+        _print_json(rows)
+    else:
+        columns = ("benchmark", "value", "unit", "peer", "peer_value", "ratio", "limit", "ok")
+        _print_table("benchmarks", rows, {column: column.replace("_", " ") for column in columns})
+    if not all(row["ok"] for row in rows):
+        raise SystemExit(1)
+
+
+def main() -> None:
+    """Run the command line; an error that was foreseen is one line, not a traceback."""
+    # a polite end by SIGTERM cleans up like Ctrl-C does
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        main_group(prog_name="workbench", standalone_mode=False)
+    except Abort:
+        _fail("interrupted: nothing half-done is left behind", 130)
+    except KeyboardInterrupt:
+        _fail("interrupted: nothing half-done is left behind", 130)
+    except Exit as exc:
+        raise SystemExit(exc.exit_code) from exc
+    except click.ClickException as exc:
+        exc.show()
+        raise SystemExit(exc.exit_code) from exc
+    except WorkbenchError as exc:
+        _fail(str(exc), exc.exit_status)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None
+
+
+def _fail(message: str, status: int) -> None:
+    click.echo(f"workbench: {' '.join(_plain(message).split())}", err=True)
+    raise SystemExit(status)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""What the workbench finds on this machine, and what will be left unproved without more."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from workbench.engines import places
+from workbench.engines.postgres import Binaries, Server, embedded_binaries, engine, installed_binaries
+from workbench.errors import EngineError
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One thing looked for: what was *found*, what stays *unproved* without it, and *how* to get it."""
+
+    what: str
+    found: str
+    ok: bool
+    unproved: str = ""
+    how: str = ""
+
+
+def diagnose() -> list[Observation]:
+    """Start the engine and look at everything the proofs may need.
+
+    Raises EngineError where no PostgreSQL can be started at all.
+    """
+    with engine() as server:
+        return [
+            _engine(server),
+            Observation("cache folder", str(places.cache_folder()), True),
+            *_programs(),
+            *_features(server),
+            _browser(),
+        ]
+
+
+def as_rows(observations: list[Observation]) -> list[dict[str, Any]]:
+    return [asdict(each) for each in observations]
+
+
+def _engine(server: Server) -> Observation:
+    names = sorted(server.extension_names)
+    return Observation(
+        "engine of the proofs", f"{server.description}, {len(names)} extensions: {', '.join(names)}", True
+    )
+
+
+def _programs() -> list[Observation]:
+    found: list[Binaries] = []
+    observations = []
+    try:
+        found.append(embedded_binaries())
+    except EngineError as exc:
+        observations.append(Observation("embedded PostgreSQL", str(exc), False))
+    found += installed_binaries()
+    return observations + [
+        Observation(f"{each.origin} PostgreSQL", f"{each.version} in {each.folder}", True) for each in found
+    ]
+
+
+def _features(server: Server) -> list[Observation]:
+    how = "apt-get install postgresql-contrib, then WORKBENCH_POSTGRES_BIN=/usr/lib/postgresql/<version>/bin"
+    crypto = {"pgcrypto", "uuid-ossp"} & server.extension_names
+    return [
+        Observation(
+            "pgcrypto and uuid-ossp",
+            ", ".join(sorted(crypto)) or "neither is on the engine",
+            len(crypto) == 2,
+            ""
+            if len(crypto) == 2
+            else "schema files that use them are reviewed with stand-ins: encryption by pgcrypto is not tried",
+            "" if len(crypto) == 2 else how,
+        ),
+        _build_option(server, "TLS", "openssl", "connections by TLS are not tried", how),
+        _build_option(server, "ICU collations", "icu", "schemas with ICU collations do not load", how),
+    ]
+
+
+def _build_option(server: Server, what: str, option: str, unproved: str, how: str) -> Observation:
+    configured = subprocess.run(
+        [server.binaries.path("pg_config"), "--configure"], capture_output=True, text=True, check=True
+    ).stdout
+    built_in = f"--with-{option}" in configured or f"--with-ssl={option}" in configured
+    return Observation(
+        what,
+        "built in" if built_in else "the engine is built without",
+        built_in,
+        *(() if built_in else (unproved, how)),
+    )
+
+
+def _browser() -> Observation:
+    found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
+    return Observation(
+        "browser (for the tests of the report)",
+        found or "none",
+        found is not None,
+        "" if found else "the report's look in a browser is not tested; reports themselves need none",
+        "" if found else "apt-get install chromium",
+    )

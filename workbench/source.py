@@ -1,0 +1,373 @@
+"""What the architect looks at: the built-in example, a .sql file, or a live database.
+
+A source that the workbench made is its own to change. A source that the user named by URL is only
+read: every transaction on it is READ ONLY, with statement and lock time-outs; what must write
+happens in a scratch copy of its structure on the engine.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
+
+import psycopg2
+import psycopg2.extensions
+
+from workbench import example, script
+from workbench.engines.postgres import (
+    Connection,
+    Server,
+    default_binaries,
+    describe_version,
+    require_supported,
+)
+from workbench.errors import BadInput, SourceError, SourceUnreachable
+from workbench.script import LoadReport
+
+EXAMPLE = "ecommerce"
+_SHARED = "WORKBENCH_SHARED_SOURCE"
+_PASSWORD = "PGPASSWORD"  # noqa: S105 - the name of libpq's variable
+_SECRET_PARAMETERS = frozenset({"password", "sslpassword", "passfile", "sslkey", "oauth_client_secret"})
+_POSTGRES_SCHEMES = ("postgresql", "postgres", "postgresql+psycopg2")
+
+Kind = Literal["example", "file", "database"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a source is opened. *scale* and *seed* concern the example, *strict* and *encoding* a file.
+
+    *timeout_s* limits each statement; on a named database *lock_timeout_s* limits the wait for a lock.
+    """
+
+    scale: float = 0.01
+    seed: int = 1
+    strict: bool = False
+    timeout_s: float = 300.0
+    lock_timeout_s: float = 2.0
+    encoding: str | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 < self.timeout_s <= 86_400:
+            raise BadInput(f"a time-out of {self.timeout_s} s cannot be: give more than 0 and at most 86400")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A source by name. *spec* is what may be shown or passed on: a URL in it carries no secret."""
+
+    kind: Kind
+    spec: str
+    title: str
+    secret: str | None = field(default=None, repr=False)
+
+    @property
+    def path(self) -> Path:
+        return Path(self.spec)
+
+
+def resolve(spec: str) -> Source:
+    """The source that *spec* names, without opening it.
+
+    Raises SourceError for a path that is not a readable file, a directory, a URL of another system.
+    """
+    spec = spec.strip()
+    if not spec:
+        raise SourceError(f"no source is named: give {EXAMPLE!r}, a .sql file or a postgresql:// URL")
+    if spec == EXAMPLE:
+        return Source("example", EXAMPLE, "E-commerce example")
+    if "://" in spec:
+        return _resolve_url(spec)
+    path = Path(spec).expanduser()
+    if not path.exists():
+        raise SourceError(
+            f"{spec}: there is no such file (sources are {EXAMPLE!r}, a .sql file, a postgresql:// URL)"
+        )
+    if not path.is_file():
+        raise SourceError(f"{spec}: is a directory: name one .sql file in it")
+    if not os.access(path, os.R_OK):
+        raise SourceError(f"{spec}: may not be read: give yourself read permission on it")
+    return Source("file", str(path.resolve()), path.name)
+
+
+def _resolve_url(spec: str) -> Source:
+    scheme = spec.partition("://")[0].lower()
+    if scheme not in _POSTGRES_SCHEMES:
+        raise SourceError(
+            f"a {scheme}:// source is not supported: give a postgresql:// URL, a .sql file or {EXAMPLE!r}"
+        )
+    parts = urlsplit(spec)
+    secret = unquote(parts.password) if parts.password else None
+    login, at, place = parts.netloc.rpartition("@")
+    pairs = parse_qsl(parts.query, keep_blank_values=True)
+    secret = secret or next((value for name, value in pairs if name == "password"), None)
+    kept = [(name, value) for name, value in pairs if name not in _SECRET_PARAMETERS - {"passfile", "sslkey"}]
+    clean = urlunsplit(("postgresql", login.partition(":")[0] + at + place, parts.path, urlencode(kept), ""))
+    try:
+        dsn = psycopg2.extensions.parse_dsn(_as_libpq(clean))
+    except psycopg2.ProgrammingError as exc:
+        raise SourceError(
+            f"{clean} is not a PostgreSQL URL: write postgresql://user@host:port/database"
+        ) from exc
+    return Source("database", clean, dsn.get("dbname") or dsn.get("user") or "database", secret)
+
+
+def _as_libpq(url: str) -> str:
+    # urlunsplit writes postgresql:/name where there is neither user nor host
+    return re.sub(r"^postgresql:/(?!/)", "postgresql:///", url)
+
+
+@dataclass
+class OpenSource:
+    """A source that can be looked at and proved on. Made by `open_source`.
+
+    *connection* shows what is looked at (read-only for a named database); *server* is the engine of
+    the proofs; *looked_at_on* and *proved_on* are their descriptions.
+    """
+
+    source: Source
+    options: Options
+    server: Server
+    connection: Connection
+    sql_url: str
+    looked_at_on: str
+    load: LoadReport | None
+    _make_base: Callable[[], str]
+    _base: str | None = None
+
+    @property
+    def read_only(self) -> bool:
+        return self.source.kind == "database"
+
+    @property
+    def proved_on(self) -> str:
+        return self.server.description
+
+    @property
+    def base(self) -> str:
+        """The database that scratch copies are copied from; nobody may stay connected to it."""
+        if self._base is None:
+            self._base = self._make_base()
+        return self._base
+
+    @contextlib.contextmanager
+    def scratch(self) -> Iterator[Connection]:
+        """A superuser's connection to a fresh copy, dropped after the block.
+
+        The copy of a named database has its structure and no rows. Raises SourceError where the
+        named database does not allow its structure to be dumped.
+        """
+        with (
+            self.server.scratch_database(template=self.base, label="proof") as name,
+            self.server.session(name) as conn,
+        ):
+            yield conn
+
+
+@contextlib.contextmanager
+def open_source(spec: str, server: Server, options: Options | None = None) -> Iterator[OpenSource]:
+    """Open *spec* for reading and proving; whatever was made for it is gone after the block.
+
+    Raises SourceError, SourceUnreachable, ServerTooOld, ScriptError.
+    """
+    source = resolve(spec)
+    options = options or Options()
+    if source.kind == "database":
+        with _open_database(source, server, options) as opened:
+            yield opened
+        return
+    with (
+        _base_of(source, server, options) as (base, load),
+        server.scratch_database(template=base, label="source") as name,
+        server.session(name) as conn,
+    ):
+        yield OpenSource(
+            source,
+            options,
+            server,
+            conn,
+            sql_url=server.url(name),
+            looked_at_on=server.description,
+            load=load,
+            _make_base=lambda: base,
+        )
+
+
+@contextlib.contextmanager
+def shared_source(spec: str, server: Server, options: Options | None = None) -> Iterator[Source]:
+    """Prepare *spec* once for the notebooks that run as children of this process during the block.
+
+    A file is loaded once instead of once a notebook; a secret travels to them in the environment,
+    never in a parameter, which notebooks record.
+    """
+    source = resolve(spec)
+    options = options or Options()
+    with contextlib.ExitStack() as stack:
+        if source.kind == "database":
+            with _open_database(source, server, options):
+                pass  # a server that cannot be reached fails here, once
+            if source.secret:
+                stack.enter_context(_environment(_PASSWORD, source.secret))
+        else:
+            base, load = stack.enter_context(_base_of(source, server, options))
+            shared = {"key": _key(source, options), "base": base, "load": load.as_dict() if load else None}
+            stack.enter_context(_environment(_SHARED, json.dumps(shared)))
+        yield source
+
+
+@contextlib.contextmanager
+def _environment(name: str, value: str) -> Iterator[None]:
+    former = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        if former is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = former
+
+
+def _key(source: Source, options: Options) -> str:
+    """What decides the content of a source's base database."""
+    if source.kind == "example":
+        parts = [example.digest(), repr(options.scale), repr(options.seed)]
+    else:
+        parts = [script.digest(source.path), str(source.path), repr(options)]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:20]
+
+
+@contextlib.contextmanager
+def _base_of(source: Source, server: Server, options: Options) -> Iterator[tuple[str, LoadReport | None]]:
+    shared = json.loads(os.environ.get(_SHARED, "null"))
+    if shared and shared["key"] == _key(source, options):
+        yield shared["base"], LoadReport.from_dict(shared["load"]) if shared["load"] else None
+    elif source.kind == "example":
+        yield (
+            server.template_database("ecommerce_" + _key(source, options), _build_example(server, options)),
+            None,
+        )
+    else:
+        with script.loaded_script(
+            server, source.path, strict=options.strict, timeout_s=options.timeout_s, encoding=options.encoding
+        ) as (name, load):
+            yield name, load
+
+
+def _build_example(server: Server, options: Options) -> Callable[[str], None]:
+    def build(name: str) -> None:
+        with server.session(name) as conn:
+            example.apply_schema(conn)
+            example.generate(conn, scale=options.scale, seed=options.seed)
+            conn.execute("vacuum (analyze)")
+
+    return build
+
+
+@contextlib.contextmanager
+def _open_database(source: Source, server: Server, options: Options) -> Iterator[OpenSource]:
+    with contextlib.closing(_connect_read_only(source, options)) as conn, contextlib.ExitStack() as stack:
+        require_supported(conn, source.spec)
+
+        def make_base() -> str:
+            dumped = stack.enter_context(_dumped_structure(source, options))
+            name, load = stack.enter_context(
+                script.loaded_script(server, dumped, timeout_s=options.timeout_s)
+            )
+            opened.load = load
+            return name
+
+        opened = OpenSource(
+            source,
+            options,
+            server,
+            conn,
+            sql_url=source.spec,
+            looked_at_on=f"{describe_version(conn)}, {source.spec}",
+            load=None,
+            _make_base=make_base,
+        )
+        yield opened
+
+
+def _connect_read_only(source: Source, options: Options) -> Connection:
+    secret = {"password": source.secret} if source.secret else {}
+    try:
+        conn: Connection = psycopg2.connect(
+            psycopg2.extensions.make_dsn(
+                _as_libpq(source.spec), application_name="workbench", connect_timeout=10, **secret
+            ),
+            connection_factory=Connection,
+        )
+    except psycopg2.OperationalError as exc:
+        raise SourceUnreachable(f"{source.spec}: {_login_problem(str(exc))}") from exc
+    # autocommit: between two questions no transaction stays open and holds back the server's vacuum
+    conn.set_session(readonly=True, autocommit=True)
+    with conn.cursor() as cur:
+        cur.execute(
+            """
+            select pg_catalog.set_config('default_transaction_read_only', 'on', false),
+                   pg_catalog.set_config('statement_timeout', %s, false),
+                   pg_catalog.set_config('lock_timeout', %s, false)
+            """,
+            [f"{int(options.timeout_s * 1000)}ms", f"{int(options.lock_timeout_s * 1000)}ms"],
+        )
+    return conn
+
+
+def _login_problem(message: str) -> str:
+    words = " ".join(message.split())
+    if "no password supplied" in words:
+        return f"the server asks for a password: put it in the URL, in {_PASSWORD} or in ~/.pgpass"
+    if "password authentication failed" in words:
+        return "the server refuses the user or the password: check both"
+    return f"{words.rpartition('FATAL: ')[2].strip()} (is the server up, and may you reach it?)"
+
+
+@contextlib.contextmanager
+def _dumped_structure(source: Source, options: Options) -> Iterator[Path]:
+    """A schema-only dump of a named database, made by pg_dump inside a READ ONLY transaction."""
+    programs = default_binaries()
+    environment = {
+        **os.environ,
+        **programs.environment(),
+        "PGOPTIONS": " ".join(
+            ["-c default_transaction_read_only=on", f"-c statement_timeout={int(options.timeout_s * 1000)}"]
+        ),
+        "PGAPPNAME": "workbench",
+        "PGCONNECT_TIMEOUT": "10",
+    }
+    if source.secret:
+        environment[_PASSWORD] = source.secret
+    with tempfile.TemporaryDirectory(prefix="workbench-") as folder:
+        dumped = Path(folder) / f"{re.sub(r'[^A-Za-z0-9_.-]', '_', source.title)}.sql"
+        arguments = [
+            str(programs.path("pg_dump")),
+            "--schema-only",
+            f"--lock-wait-timeout={int(options.lock_timeout_s * 1000)}ms",
+            "--no-password",
+            f"--file={dumped}",
+            f"--dbname={_as_libpq(source.spec)}",
+        ]
+        made = subprocess.run(
+            arguments, capture_output=True, text=True, env=environment, cwd=folder, stdin=subprocess.DEVNULL
+        )
+        if made.returncode:
+            words = [
+                line for line in made.stderr.splitlines() if "error:" in line
+            ] or made.stderr.splitlines()[-1:]
+            reason = words[0].partition("error: ")[2] or words[0] if words else "no message"
+            raise SourceError(
+                f"{source.spec}: its structure cannot be dumped, so nothing can be proved on a copy: {reason}"
+            )
+        yield dumped
