@@ -1,0 +1,3 @@
+-- parameters: {role} {mark}
+create role {role} nologin inherit;
+comment on role {role} is {mark};
