@@ -14,7 +14,7 @@ select
       ' ',
       pg_catalog.format_type(t.typbasetype, t.typtypmod),
       'COLLATE ' || pg_catalog.quote_ident(coll.collname),
-      'DEFAULT ' || t.typdefault,
+      'DEFAULT ' || pg_catalog.pg_get_expr(t.typdefaultbin, 'pg_catalog.pg_type'::pg_catalog.regclass),
       case when t.typnotnull then 'NOT NULL' end,
       (
         select pg_catalog.string_agg(pg_catalog.pg_get_constraintdef(con.oid), ' ' order by con.conname)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+import psycopg2
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 
 from workbench import sql
@@ -23,11 +24,13 @@ from workbench.catalog.model import (
     qualified,
 )
 from workbench.catalog.model import Sequence as SequenceFacts
-from workbench.engines.postgres import Connection
-from workbench.errors import SchemaNotFound
+from workbench.engines.postgres import Connection, describe_version
+from workbench.errors import SchemaNotFound, SourceError
 
 Row = dict[str, Any]
 Fact = TypeVar("Fact")
+
+_ATTEMPTS = 3
 
 
 def reflect(conn: Connection, *, schemas: Sequence[str] | None = None) -> Catalog:
@@ -37,24 +40,40 @@ def reflect(conn: Connection, *, schemas: Sequence[str] | None = None) -> Catalo
     statistics, a sequence's last value) is None. All facts are of one snapshot unless *conn* is in a
     transaction already; that transaction and its settings are left as they were. Reading a relation's size
     waits for a session that holds it exclusively, up to the connection's ``lock_timeout``.
-    Raises SchemaNotFound.
+    Raises SchemaNotFound, and SourceError where other sessions drop things at every attempt to read them.
     """
-    with one_snapshot(conn):
-        selected = _schema_oids(conn, schemas)
-        relations = sql.fetch(conn, "catalog/relations.sql", {"schemas": selected})
-        types = sql.fetch(conn, "catalog/types.sql", {"schemas": selected})
-        return Catalog(
-            database=conn.info.dbname,
-            server=_server(conn),
-            server_version=conn.info.server_version,
-            tables=_tables(conn, relations),
-            sequences=_facts(conn, "sequences", _sequence, {"schemas": selected}),
-            routines=_facts(conn, "routines", lambda row: Routine(**row), {"schemas": selected}),
-            extensions={row["name"]: row["version"] for row in sql.fetch(conn, "catalog/extensions.sql")},
-            enums={_qualified(row): tuple(row["labels"]) for row in types if row["kind"] == "enum"},
-            domains={_qualified(row): row["definition"] for row in types if row["kind"] == "domain"},
-            roles=_facts(conn, "roles", _role),
-        )
+    failure: psycopg2.Error | None = None
+    for _ in range(_ATTEMPTS):
+        try:
+            with one_snapshot(conn):
+                return _catalog(conn, schemas)
+        except psycopg2.errors.InternalError_ as exc:
+            # The server prints definitions from the live catalog: what has left it meanwhile is an internal
+            # error ("cache lookup failed"), and a new snapshot is without it.
+            failure = exc
+    raise SourceError(
+        f"database {conn.info.dbname!r} was changed while it was read ({str(failure).strip()}), "
+        f"{_ATTEMPTS} times: try again when no one drops anything in it"
+    ) from failure
+
+
+def _catalog(conn: Connection, schemas: Sequence[str] | None) -> Catalog:
+    """The catalog as the current snapshot shows it."""
+    selected = _schema_oids(conn, schemas)
+    relations = sql.fetch(conn, "catalog/relations.sql", {"schemas": selected})
+    types = sql.fetch(conn, "catalog/types.sql", {"schemas": selected})
+    return Catalog(
+        database=conn.info.dbname,
+        server=describe_version(conn),
+        server_version=conn.info.server_version,
+        tables=_tables(conn, relations),
+        sequences=_facts(conn, "sequences", _sequence, {"schemas": selected}),
+        routines=_facts(conn, "routines", lambda row: Routine(**row), {"schemas": selected}),
+        extensions={row["name"]: row["version"] for row in sql.fetch(conn, "catalog/extensions.sql")},
+        enums={_qualified(row): tuple(row["labels"]) for row in types if row["kind"] == "enum"},
+        domains={_qualified(row): row["definition"] for row in types if row["kind"] == "domain"},
+        roles=_facts(conn, "roles", _role),
+    )
 
 
 @contextmanager
@@ -78,12 +97,6 @@ def one_snapshot(conn: Connection) -> Iterator[None]:
     finally:
         if idle and not conn.closed:
             conn.autocommit = autocommit
-
-
-def _server(conn: Connection) -> str:
-    """The server's name and version, such as ``PostgreSQL 18.6``, without the packager's addition."""
-    version = conn.info.parameter_status("server_version") or ""
-    return f"PostgreSQL {version.partition(' ')[0]}"
 
 
 def _schema_oids(conn: Connection, names: Sequence[str] | None) -> list[int]:

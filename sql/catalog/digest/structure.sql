@@ -96,7 +96,8 @@ lines as (
   select
     'sequence', r.qualified,
     pg_catalog.jsonb_build_array(
-      s.data_type::text, s.start_value, s.min_value, s.max_value, s.increment_by, s.cycle, s.cache_size, s.last_value
+      s.data_type::text, s.start_value, s.min_value, s.max_value, s.increment_by, s.cycle,
+      s.cache_size, s.last_value
     )
   from relations r
   join schemas n on n.oid = r.relnamespace
@@ -187,7 +188,10 @@ lines as (
     'type', pg_catalog.format_type(t.oid, null),
     pg_catalog.jsonb_build_array(
       t.typtype, pg_catalog.pg_get_userbyid(t.typowner), t.typacl::text,
-      pg_catalog.format_type(t.typbasetype, t.typtypmod), t.typnotnull, t.typdefault,
+      pg_catalog.format_type(t.typbasetype, t.typtypmod), t.typnotnull,
+      coalesce(
+        pg_catalog.pg_get_expr(t.typdefaultbin, 'pg_catalog.pg_type'::pg_catalog.regclass), t.typdefault
+      ),
       (
         select pg_catalog.array_agg(e.enumlabel::text order by e.enumsortorder)
         from pg_catalog.pg_enum e
@@ -214,7 +218,9 @@ lines as (
   union all
   select
     'event trigger', pg_catalog.quote_ident(t.evtname),
-    pg_catalog.jsonb_build_array(t.evtevent, t.evtenabled, t.evttags, t.evtfoid::pg_catalog.regprocedure::text)
+    pg_catalog.jsonb_build_array(
+      t.evtevent, t.evtenabled, t.evttags, t.evtfoid::pg_catalog.regprocedure::text
+    )
   from pg_catalog.pg_event_trigger t
   union all
   select
@@ -222,7 +228,9 @@ lines as (
     pg_catalog.jsonb_build_array(
       p.puballtables, p.pubinsert, p.pubupdate, p.pubdelete, p.pubtruncate,
       (
-        select pg_catalog.array_agg(m.prrelid::pg_catalog.regclass::text order by m.prrelid::pg_catalog.regclass::text)
+        select pg_catalog.array_agg(
+          m.prrelid::pg_catalog.regclass::text order by m.prrelid::pg_catalog.regclass::text
+        )
         from pg_catalog.pg_publication_rel m
         where m.prpubid = p.oid
       )

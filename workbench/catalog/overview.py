@@ -1,0 +1,72 @@
+"""What a schema holds, at a glance."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from workbench.catalog.model import Catalog, Table
+
+
+def table_overview(catalog: Catalog) -> list[dict[str, Any]]:
+    """A row a table, ordered by name: rows (the planner's estimate), bytes, columns, keys in and out.
+
+    A partitioned table stands for its partitions.
+    """
+    references = Counter(
+        key.references for table in catalog.base_tables for key in table.foreign_keys if key.references
+    )
+    parts = _partitions_by_root(catalog)
+    return [
+        {
+            "table": table.qualified,
+            "rows": _rows(parts.get((table.schema, table.name)) or [table]),
+            "bytes": sum(
+                part.total_size_bytes for part in [table, *parts.get((table.schema, table.name), ())]
+            ),
+            "columns": len(table.columns),
+            "primary key": ", ".join(table.primary_key.columns) if table.primary_key else "none",
+            "refers to": len(table.foreign_keys),
+            "referred to by": references[table.schema, table.name],
+            "indexes": len(table.indexes),
+            "comment": table.comment or "",
+        }
+        for table in sorted(catalog.base_tables, key=lambda each: (each.schema, each.name))
+    ]
+
+
+def _partitions_by_root(catalog: Catalog) -> dict[tuple[str, str], list[Table]]:
+    parents = {(each.schema, each.name): each.partition_of for each in catalog.tables}
+    parts: dict[tuple[str, str], list[Table]] = {}
+    for table in catalog.tables:
+        root = table.partition_of
+        while root and parents.get(root):
+            root = parents[root]
+        if root:
+            parts.setdefault(root, []).append(table)
+    return parts
+
+
+def _rows(parts: list[Table]) -> int | None:
+    known = [
+        part.rows_estimated for part in parts if part.rows_estimated is not None and part.rows_estimated >= 0
+    ]
+    return round(sum(known)) if known else None
+
+
+def size_of(catalog: Catalog) -> dict[str, int]:
+    """How much there is: schemas, tables, views, columns, foreign keys, constraints, indexes, rows, bytes."""
+    tables = catalog.base_tables
+    overview = table_overview(catalog)
+    return {
+        "schemas": len({table.schema for table in tables}),
+        "tables": len(tables),
+        "partitions": sum(table.partition_of is not None for table in catalog.tables),
+        "views": sum("view" in table.kind for table in catalog.tables),
+        "columns": sum(len(table.columns) for table in tables),
+        "foreign keys": sum(len(table.foreign_keys) for table in tables),
+        "constraints": sum(len(table.constraints) for table in tables),
+        "indexes": sum(len(table.indexes) for table in tables),
+        "rows": sum(row["rows"] or 0 for row in overview),
+        "bytes": sum(row["bytes"] for row in overview),
+    }
