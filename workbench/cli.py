@@ -63,9 +63,7 @@ def source_options(command: F) -> F:
 
 
 def json_option(command: F) -> F:
-    return cast(
-        F, click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")(command)
-    )
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")(command)
 
 
 def _print_json(data: Any) -> None:
@@ -117,11 +115,15 @@ def main_group() -> None:
 def report(only: str | None, out: Path, parameters: tuple[str, ...], jobs: int, **source: Any) -> None:
     """Run the notebooks against a source and write the report."""
     from workbench.main_job import make_report
+    from workbench.source import Options
 
+    spec = source.pop("source")
     made = make_report(
-        source_options=source, only=_names(only), out=out, parameters=_pairs(parameters), jobs=jobs
+        spec, Options(**source), only=_names(only), out=out, parameters=_pairs(parameters), jobs=jobs
     )
     click.echo(made.summary)
+    if made.interrupted:
+        raise KeyboardInterrupt
     if made.failed:
         raise SystemExit(1)
 
@@ -181,7 +183,7 @@ def list_notebooks(as_json: bool) -> None:
     """Areas, their notebooks, and the parameters with defaults and help."""
     from workbench.notebooks import available
 
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "area": notebook.area,
             "notebook": notebook.name,

@@ -7,6 +7,7 @@ happens in a scratch copy of its structure on the engine.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import hashlib
 import json
@@ -15,9 +16,9 @@ import re
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
 import psycopg2
@@ -29,15 +30,16 @@ from workbench.engines.postgres import (
     Server,
     default_binaries,
     describe_version,
+    engine,
     require_supported,
 )
 from workbench.errors import BadInput, SourceError, SourceUnreachable
-from workbench.script import LoadReport
+from workbench.script import LeftOut, LoadReport, StandIn
 
 EXAMPLE = "ecommerce"
 _SHARED = "WORKBENCH_SHARED_SOURCE"
 _PASSWORD = "PGPASSWORD"  # noqa: S105 - the name of libpq's variable
-_SECRET_PARAMETERS = frozenset({"password", "sslpassword", "passfile", "sslkey", "oauth_client_secret"})
+_SECRET_PARAMETERS = frozenset({"password", "sslpassword", "oauth_client_secret"})
 _POSTGRES_SCHEMES = ("postgresql", "postgres", "postgresql+psycopg2")
 
 Kind = Literal["example", "file", "database"]
@@ -106,18 +108,21 @@ def _resolve_url(spec: str) -> Source:
         raise SourceError(
             f"a {scheme}:// source is not supported: give a postgresql:// URL, a .sql file or {EXAMPLE!r}"
         )
-    parts = urlsplit(spec)
-    secret = unquote(parts.password) if parts.password else None
-    login, at, place = parts.netloc.rpartition("@")
-    pairs = parse_qsl(parts.query, keep_blank_values=True)
-    secret = secret or next((value for name, value in pairs if name == "password"), None)
-    kept = [(name, value) for name, value in pairs if name not in _SECRET_PARAMETERS - {"passfile", "sslkey"}]
-    clean = urlunsplit(("postgresql", login.partition(":")[0] + at + place, parts.path, urlencode(kept), ""))
+    shown = re.sub(r"//[^/@]*@", "//", spec)  # whatever is wrong with it, its login is not shown
     try:
+        parts = urlsplit(spec)
+        secret = unquote(parts.password) if parts.password else None
+        login, at, place = parts.netloc.rpartition("@")
+        pairs = parse_qsl(parts.query, keep_blank_values=True)
+        secret = secret or next((value for name, value in pairs if name == "password"), None)
+        kept = [(name, value) for name, value in pairs if name not in _SECRET_PARAMETERS]
+        clean = urlunsplit(
+            ("postgresql", login.partition(":")[0] + at + place, parts.path, urlencode(kept), "")
+        )
         dsn = psycopg2.extensions.parse_dsn(_as_libpq(clean))
-    except psycopg2.ProgrammingError as exc:
+    except (ValueError, psycopg2.ProgrammingError) as exc:
         raise SourceError(
-            f"{clean} is not a PostgreSQL URL: write postgresql://user@host:port/database"
+            f"{shown} is not a PostgreSQL URL: write postgresql://user@host:port/database"
         ) from exc
     return Source("database", clean, dsn.get("dbname") or dsn.get("user") or "database", secret)
 
@@ -144,6 +149,7 @@ class OpenSource:
     load: LoadReport | None
     _make_base: Callable[[], str]
     _base: str | None = None
+    _held: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
 
     @property
     def read_only(self) -> bool:
@@ -172,6 +178,20 @@ class OpenSource:
             self.server.session(name) as conn,
         ):
             yield conn
+
+    def close(self) -> None:
+        """Give everything back; only for a source from `hold_source`, twice does no harm."""
+        self._held.close()
+
+
+def hold_source(spec: str, options: Options | None = None) -> OpenSource:
+    """For a notebook: the engine and *spec*, open until `close()` or the end of the process."""
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(engine())
+        opened = stack.enter_context(open_source(spec, server, options))
+        opened._held = stack.pop_all()
+    atexit.register(opened.close)
+    return opened
 
 
 @contextlib.contextmanager
@@ -220,7 +240,7 @@ def shared_source(spec: str, server: Server, options: Options | None = None) -> 
                 stack.enter_context(_environment(_PASSWORD, source.secret))
         else:
             base, load = stack.enter_context(_base_of(source, server, options))
-            shared = {"key": _key(source, options), "base": base, "load": load.as_dict() if load else None}
+            shared = {"key": _key(source, options), "base": base, "load": asdict(load) if load else None}
             stack.enter_context(_environment(_SHARED, json.dumps(shared)))
         yield source
 
@@ -251,7 +271,7 @@ def _key(source: Source, options: Options) -> str:
 def _base_of(source: Source, server: Server, options: Options) -> Iterator[tuple[str, LoadReport | None]]:
     shared = json.loads(os.environ.get(_SHARED, "null"))
     if shared and shared["key"] == _key(source, options):
-        yield shared["base"], LoadReport.from_dict(shared["load"]) if shared["load"] else None
+        yield shared["base"], _load_report(shared["load"])
     elif source.kind == "example":
         yield (
             server.template_database("ecommerce_" + _key(source, options), _build_example(server, options)),
@@ -262,6 +282,18 @@ def _base_of(source: Source, server: Server, options: Options) -> Iterator[tuple
             server, source.path, strict=options.strict, timeout_s=options.timeout_s, encoding=options.encoding
         ) as (name, load):
             yield name, load
+
+
+def _load_report(data: dict[str, Any] | None) -> LoadReport | None:
+    if data is None:
+        return None
+    stood_in = tuple(
+        StandIn(**{**each, "lines": tuple(each["lines"]), "objects": tuple(each["objects"])})
+        for each in data["stood_in"]
+    )
+    left_out = tuple(LeftOut(**each) for each in data["left_out"])
+    roles = tuple(data["roles_created"])
+    return LoadReport(**{**data, "stood_in": stood_in, "left_out": left_out, "roles_created": roles})
 
 
 def _build_example(server: Server, options: Options) -> Callable[[str], None]:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from psycopg2.extensions import connection as Connection
-from psycopg2.extras import RealDictCursor
 
 _PACKAGE = Path(__file__).resolve().parent
 _HEADER = re.compile(r"^--\s*(?P<rest>.*)$")
@@ -60,9 +59,10 @@ def fetch(conn: Connection, name: str, parameters: Mapping[str, Any] | None = No
 
     Values travel as parameters (``%(schema)s``); a literal ``%`` in the file is written ``%%``.
     """
-    with conn.cursor(cursor_factory=RealDictCursor) as cur:
+    with conn.cursor() as cur:
         cur.execute(read(name), parameters or {})
-        return [dict(row) for row in cur.fetchall()]
+        names = [column.name for column in cur.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in cur.fetchall()]
 
 
 def run(conn: Connection, names: Sequence[str], parameters: Mapping[str, Any] | None = None) -> None:

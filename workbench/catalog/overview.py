@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from workbench.catalog.model import Catalog, Table
+from workbench.catalog.model import Catalog
 
 
 def table_overview(catalog: Catalog) -> list[dict[str, Any]]:
@@ -16,14 +16,11 @@ def table_overview(catalog: Catalog) -> list[dict[str, Any]]:
     references = Counter(
         key.references for table in catalog.base_tables for key in table.foreign_keys if key.references
     )
-    parts = _partitions_by_root(catalog)
     return [
         {
             "table": table.qualified,
-            "rows": _rows(parts.get((table.schema, table.name)) or [table]),
-            "bytes": sum(
-                part.total_size_bytes for part in [table, *parts.get((table.schema, table.name), ())]
-            ),
+            "rows": None if table.rows_estimated is None else round(table.rows_estimated),
+            "bytes": table.total_size_bytes,
             "columns": len(table.columns),
             "primary key": ", ".join(table.primary_key.columns) if table.primary_key else "none",
             "refers to": len(table.foreign_keys),
@@ -33,25 +30,6 @@ def table_overview(catalog: Catalog) -> list[dict[str, Any]]:
         }
         for table in sorted(catalog.base_tables, key=lambda each: (each.schema, each.name))
     ]
-
-
-def _partitions_by_root(catalog: Catalog) -> dict[tuple[str, str], list[Table]]:
-    parents = {(each.schema, each.name): each.partition_of for each in catalog.tables}
-    parts: dict[tuple[str, str], list[Table]] = {}
-    for table in catalog.tables:
-        root = table.partition_of
-        while root and parents.get(root):
-            root = parents[root]
-        if root:
-            parts.setdefault(root, []).append(table)
-    return parts
-
-
-def _rows(parts: list[Table]) -> int | None:
-    known = [
-        part.rows_estimated for part in parts if part.rows_estimated is not None and part.rows_estimated >= 0
-    ]
-    return round(sum(known)) if known else None
 
 
 def size_of(catalog: Catalog) -> dict[str, int]:

@@ -1,0 +1,206 @@
+"""Sources: the example, a file, a live database; what each may change, and how each fails."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg2
+import pytest
+
+from workbench.catalog.digest import activity_counters, catalog_digest, data_digest
+from workbench.catalog.reflect import reflect
+from workbench.engines.postgres import Server, private_cluster
+from workbench.errors import BadInput, ScriptError, SourceError, SourceUnreachable
+from workbench.source import Options, open_source, resolve
+
+SECRET = "s3cr3t-Pa55-%/word"  # with characters that a URL must encode
+
+
+@dataclass(frozen=True)
+class Live:
+    """Somebody's own server with a password, and a URL of a user who may only read."""
+
+    server: Server
+    url: str
+
+
+@pytest.fixture(scope="module")
+def live() -> Iterator[Live]:
+    """A live database of a user with a password, with rows, odd names and a trigger."""
+    from urllib.parse import quote
+
+    with private_cluster(
+        hba=["local all wb_superuser trust", "local all all scram-sha-256"], settings={"autovacuum": "off"}
+    ) as (server, _):
+        with server.session() as conn:
+            conn.execute("create role architect login password %s", [SECRET])
+            conn.execute("create database shop")
+        with server.session("shop") as conn:
+            conn.execute(
+                """
+                create table customer (id int primary key, email text unique,
+                                       "a <b>odd</b> Näme" text not null);
+                create table purchase (id int primary key, customer_id int references customer, price float8,
+                                       at timestamp not null default now(), check (price >= 0));
+                insert into customer select n, n || '@example.org', 'x' from generate_series(1, 500) n;
+                insert into purchase select n, n % 500 + 1, n from generate_series(1, 5000) n;
+                create sequence loose;
+                grant usage on schema public to architect;
+                grant select on all tables in schema public to architect;
+                grant select on all sequences in schema public to architect;
+                analyze;
+                """
+            )
+        login = f"architect:{quote(SECRET, safe='')}@"
+        yield Live(server, f"postgresql://{login}/shop?host={quote(server.host, safe='')}&port={server.port}")
+
+
+def state_of(live: Live) -> tuple[str, dict[str, str], object]:
+    with live.server.session("shop") as conn:
+        return catalog_digest(conn), data_digest(conn), activity_counters(conn)
+
+
+def run_cli(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "workbench.cli", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env={**os.environ},
+    )
+
+
+def test_a_full_run_leaves_a_named_database_as_it_was(live: Live, tmp_path: Path) -> None:
+    """Structure, rows and activity counters are the same afterwards, and the password reached no output."""
+    before = state_of(live)
+
+    made = run_cli("report", "--source", live.url, "--out", "out", cwd=tmp_path)
+
+    assert made.returncode == 0, made.stderr
+    assert state_of(live) == before
+    findings = json.loads((tmp_path / "out" / "findings.json").read_text())
+    assert {finding["check"] for finding in findings} >= {"unindexed_foreign_key", "float_money"}
+    secrets = [SECRET, live.url.partition("architect:")[2].partition("@")[0]]
+    written = [
+        made.stdout,
+        made.stderr,
+        *(
+            path.read_bytes().decode(errors="replace")
+            for path in (tmp_path / "out").rglob("*")
+            if path.is_file()
+        ),
+    ]
+    assert not [text[:200] for text in written for secret in secrets if secret in text]
+
+
+def test_a_named_database_refuses_to_be_written(live: Live, server: Server) -> None:
+    """The connection to a named database is READ ONLY, whatever the role may do."""
+    with open_source(live.url, server) as opened:
+        assert opened.read_only
+        with pytest.raises(psycopg2.errors.ReadOnlySqlTransaction):
+            opened.connection.execute("create table t (id int)")
+        timeouts = opened.connection.execute(
+            "select current_setting('statement_timeout'), current_setting('lock_timeout')"
+        )
+        assert timeouts.fetchone() == ("5min", "2s")
+
+
+def test_the_scratch_copy_of_a_named_database_has_structure_and_no_rows(live: Live, server: Server) -> None:
+    """Proofs run on a copy on the engine; the rows stay where they are."""
+    with open_source(live.url, server) as opened, opened.scratch() as scratch:
+        assert {table.name for table in reflect(scratch).base_tables} == {"customer", "purchase"}
+        assert scratch.execute("select count(*) from customer").fetchone() == (0,)
+        scratch.execute("drop table purchase")
+
+
+def test_a_password_is_in_no_representation(live: Live, server: Server) -> None:
+    """Neither the source nor its errors show the password."""
+    source = resolve(live.url)
+    assert SECRET not in repr(source) + source.spec
+    wrong = live.url.replace("s3cr3t", "wrong")
+    with (
+        pytest.raises(SourceUnreachable, match="refuses the user or the password") as refused,
+        open_source(wrong, server),
+    ):
+        pass
+    assert "wrong" not in str(refused.value)
+    bare = source.spec
+    with pytest.raises(SourceUnreachable, match="asks for a password"), open_source(bare, server):
+        pass
+
+
+def test_the_example_is_filled_and_ours_to_change(server: Server) -> None:
+    """The example's connection may write; a scratch copy is another database with the same rows."""
+    with open_source("ecommerce", server) as opened, opened.scratch() as scratch:
+        count = "select count(*) from shop.orders"
+        rows = opened.connection.execute(count).fetchone()
+        assert rows and rows[0] > 1000
+        opened.connection.execute("create table public.mine (id int)")
+        scratch.execute("drop table shop.orders cascade")
+        assert opened.connection.execute(count).fetchone() == rows
+
+
+def test_a_file_is_loaded_into_databases_that_are_gone_afterwards(server: Server, tmp_path: Path) -> None:
+    """A file's tables are there inside the block, and no database of it after it."""
+    (tmp_path / "s.sql").write_text("create table t (id int primary key); insert into t values (1);")
+    with open_source(str(tmp_path / "s.sql"), server) as opened:
+        names = [opened.base, opened.connection.info.dbname]
+        assert opened.connection.execute("select * from t").fetchall() == [(1,)]
+        with opened.scratch() as scratch:
+            names.append(scratch.info.dbname)
+            assert scratch.execute("select * from t").fetchall() == [(1,)]
+    with server.session() as conn:
+        left = conn.execute("select datname from pg_catalog.pg_database where datname = any(%s)", [names])
+        assert left.fetchall() == []
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ("", "no source is named"),
+        ("nowhere.sql", "there is no such file"),
+        (".", "is a directory"),
+        ("mysql://root@localhost/db", "a mysql:// source is not supported"),
+        ("postgresql://[::1/x", "is not a PostgreSQL URL"),
+    ],
+)
+def test_a_source_that_cannot_be_is_one_line(spec: str, said: str) -> None:
+    """Wrong sources are named before anything starts."""
+    with pytest.raises(SourceError, match=said) as refused:
+        resolve(spec)
+    assert "\n" not in str(refused.value)
+
+
+def test_an_unreachable_server_is_one_line(server: Server) -> None:
+    """Nobody listens there: the URL and what to check."""
+    with (
+        pytest.raises(SourceUnreachable, match=r"127\.0\.0\.1:1/shop: .*is the server up") as refused,
+        open_source("postgresql://architect:secret@127.0.0.1:1/shop", server),
+    ):
+        pass
+    assert "secret" not in str(refused.value) and "\n" not in str(refused.value)
+
+
+def test_a_time_out_that_cannot_be_is_refused() -> None:
+    """The statement time-out is more than 0 and at most a day."""
+    with pytest.raises(BadInput, match="time-out"):
+        Options(timeout_s=0)
+
+
+def test_a_failing_file_names_its_line_and_leaves_nothing(server: Server, tmp_path: Path) -> None:
+    """An error on line 1,204 is reported as that line; no database stays."""
+    (tmp_path / "s.sql").write_text("-- comment\n" * 1203 + "create tabel t (id int);\n")
+    ours = "select datname from pg_catalog.pg_database where datname like %s"
+    with (
+        pytest.raises(ScriptError, match=r"s\.sql:1204: syntax error"),
+        open_source(str(tmp_path / "s.sql"), server),
+    ):
+        pass
+    with server.session() as conn:
+        assert conn.execute(ours, [f"wb\\_%\\_{os.getpid()}\\_%"]).fetchall() == []
