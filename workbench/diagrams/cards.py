@@ -94,7 +94,7 @@ def _visible_character(character: str) -> str:
 
 def short_type(column: Column) -> str:
     """The type of *column* by its short name; what lies beneath a domain, how many labels an enum has."""
-    name = column.type
+    name = column.type.removeprefix("public.")
     for pattern, alias in _TYPE_ALIASES:
         name = pattern.sub(alias, name)
     if column.enum_labels:
@@ -204,7 +204,7 @@ def _marks(table: Table, foreign_keys: Sequence[tuple[str, ...]]) -> dict[str, t
     marks: dict[str, list[str]] = {column: ["PK"] for column in primary}
     unique = [columns for columns in unique_keys(table) if set(columns) != set(primary)]
     for prefix, keys in (("FK", list(dict.fromkeys(foreign_keys))), ("U", unique)):
-        numbered = any(len(columns) > 1 for columns in keys) and len(keys) > 1
+        numbered = any(len(columns) > 1 for columns in keys)
         for number, columns in enumerate(keys, start=1):
             for column in columns:
                 marks.setdefault(column, []).append(f"{prefix}{number}" if numbered else prefix)
@@ -267,7 +267,7 @@ def crows_foot_to_itself(
     first, last = ("n", "s") if downwards else ("s", "n")
     common = f'dir=back weight=20 headclip=false color="{color}"{_dashes(relation)}'
     return [
-        f'{turn} [shape=point width=0.01 height=0.01 style=invis label=""];',
+        f'{turn} [shape=box penwidth=0 width=0.017 height=0.13 style=filled label="" color="{color}"];',
         f'{tail} -> {turn}:{first} [id="{name}" arrowtail={parent} {common}];',
         f'{head} -> {turn}:{last} [id="{name}b" arrowtail={child} {common}];',
     ]

@@ -130,7 +130,8 @@ def entity_relationships(
     if len(chosen) > PICTURE_TABLES or tangled:
         return _overview(catalog, chosen, found, title, notes)
     level = _level(chosen, detail)
-    return _picture(chosen, found, level, group_by_schema=group_by_schema, title=title, notes=notes)
+    palettes = cards.palettes(table.schema for table in catalog.base_tables)
+    return _picture(chosen, found, level, palettes, group_by_schema=group_by_schema, title=title, notes=notes)
 
 
 def subject_areas(catalog: Catalog, *, schemas: Sequence[str] | None = None) -> list[SubjectArea]:
@@ -217,6 +218,7 @@ def _picture(
     chosen: Sequence[Table],
     found: Sequence[Relation],
     detail: Detail,
+    palettes: Mapping[str, Palette],
     *,
     group_by_schema: bool,
     title: str,
@@ -233,8 +235,8 @@ def _picture(
     said = [*notes, *_picture_notes(chosen, detail, outside, len(leading_out) - len(to_outside), led_in)]
     said += _doubts(drawn)
     legend = [_LEGEND_LINES] if detail == "names" else [_LEGEND_COLUMNS, _LEGEND_LINES]
-    sketch = Sketch(chosen, drawn, outside, detail, group_by_schema)
-    dots = [sketch.dot(heading, legend, stagger) for stagger in sketch.staggers]
+    sketch = Sketch(chosen, drawn, outside, detail, palettes, group_by_schema=group_by_schema)
+    dots = [sketch.dot(heading, legend, spread) for spread in sketch.spreads]
     tooltips = sketch.tooltips()
     return _drawn(dots, heading, tooltips, len(chosen), len(drawn), said, alt=_alt(heading, chosen, drawn))
 
@@ -312,8 +314,9 @@ def _overview(
             f"the {len(lines)} strongest of {len(links)} links between areas drawn; "
             f"{counted(weaker, 'relation')} left out"
         )
+    palettes = cards.palettes(table.schema for table in catalog.base_tables)
     dot = cards.digraph(
-        _overview_body(shown, found, lines, links),
+        _overview_body(shown, palettes, found, lines, links),
         heading=heading,
         legend=[_LEGEND_AREAS],
         scale=max(1.0, (len(shown) / 10) ** 0.5),
@@ -333,11 +336,11 @@ def _overview(
 
 def _overview_body(
     areas: Sequence[SubjectArea],
+    palettes: Mapping[str, Palette],
     found: Sequence[Relation],
     lines: Sequence[tuple[int, int]],
     links: Mapping[tuple[int, int], int],
 ) -> list[str]:
-    palettes: dict[str, Palette] = cards.palettes(area.schema for area in areas)
     degrees = degree(found)
     statements = []
     for number, area in enumerate(areas):

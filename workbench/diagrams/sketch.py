@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import pairwise
 
 from workbench.catalog.model import Table, qualified
 from workbench.diagrams import cards
-from workbench.diagrams.cards import Detail
+from workbench.diagrams.cards import Detail, Palette
 from workbench.diagrams.relations import Relation, TableKey
 
 _TANGLED_RELATIONS = 150  # above this many, a layout takes seconds: one is tried
@@ -31,12 +31,14 @@ class Sketch:
         drawn: Sequence[Relation],
         outside: Collection[TableKey],
         detail: Detail,
+        palettes: Mapping[str, Palette],
+        *,
         group_by_schema: bool,
     ) -> None:
         self.chosen, self.drawn, self.outside, self.detail = chosen, drawn, sorted(outside), detail
         self.schemas = sorted({table.schema for table in chosen})
         self.grouped = group_by_schema and len(self.schemas) > 1
-        self.palettes = cards.palettes(self.schemas)
+        self.palettes = palettes
         self.nodes = {key: f"n{number}" for number, key in enumerate([*map(key_of, chosen), *self.outside])}
         touching: dict[TableKey, list[Relation]] = {key: [] for key in self.nodes}
         for relation in drawn:
@@ -49,24 +51,28 @@ class Sketch:
         self.scale = max(1.0, (len(chosen) / 15) ** 0.5)
 
     @property
-    def staggers(self) -> tuple[int, ...]:
-        """How far the children of one parent may be spread over the ranks: the layouts worth a try."""
-        fan = max(Counter(relation.parent for relation in self.drawn).values(), default=0)
+    def spreads(self) -> tuple[tuple[int, int], ...]:
+        """The layouts worth a try: how many ranks a parent's children, a child's parents spread over."""
         if len(self.drawn) > _TANGLED_RELATIONS:
-            return (2,)
-        return (1, 2, 3, 5) if fan > 6 else (1, 2, 3) if fan > 3 else (1,)
+            return ((2, 1),)
+        return ((1, 1), (2, 1), (3, 1), (5, 1), (1, 2), (2, 2))
 
-    def dot(self, heading: str, legend: Sequence[str], stagger: int) -> str:
-        return cards.digraph(self._body(stagger), heading=heading, legend=legend, scale=self.scale)
+    def dot(self, heading: str, legend: Sequence[str], spread: tuple[int, int]) -> str:
+        return cards.digraph(self._body(*spread), heading=heading, legend=legend, scale=self.scale)
 
-    def _body(self, stagger: int) -> list[str]:
+    def _body(self, children_over: int, parents_over: int) -> list[str]:
         statements = self._nodes()
         statements += [cards.outside_card(self.nodes[key], key) for key in self.outside]
-        turns: Counter[TableKey] = Counter()
+        children: Counter[TableKey] = Counter()
+        parents: Counter[TableKey] = Counter()
         for number, relation in enumerate(self.drawn):
             if relation.child != relation.parent:
-                statements.append(self._edge(number, relation, 1 + turns[relation.parent] % stagger))
-                turns[relation.parent] += 1
+                length = (
+                    1 + children[relation.parent] % children_over + parents[relation.child] % parents_over
+                )
+                statements.append(self._edge(number, relation, length))
+                children[relation.parent] += 1
+                parents[relation.child] += 1
         return statements
 
     def _nodes(self) -> list[str]:
