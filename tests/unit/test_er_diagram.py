@@ -6,12 +6,13 @@ import base64
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
 from workbench.catalog.model import Catalog, Column, Constraint, Index, Table
-from workbench.diagrams import Diagram, entity_relationships, subject_areas
+from workbench.diagrams import Diagram, entity_relationships, layout, subject_areas
 from workbench.diagrams.communities import communities
 from workbench.diagrams.relations import Relation, relations
 from workbench.errors import BadInput, OutputError, SchemaNotFound
@@ -493,7 +494,7 @@ def test_drawing_says_nothing_on_the_terminal(capfd: pytest.CaptureFixture[str])
     assert capfd.readouterr() == ("", "")
 
 
-def test_diagram_is_saved_by_its_ending(tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_diagram_is_saved_by_its_ending(tmp_path: Path) -> None:
     """SVG, PNG and DOT are written; another ending or a missing folder is one clear line."""
     diagram = entity_relationships(catalog(users()))
 
@@ -504,3 +505,28 @@ def test_diagram_is_saved_by_its_ending(tmp_path) -> None:  # type: ignore[no-un
         diagram.save(tmp_path / "a.pdf")
     with pytest.raises(OutputError, match="cannot be written: No such file"):
         diagram.save(tmp_path / "none" / "a.svg")
+
+
+def test_a_label_that_graphviz_rejects_is_an_error() -> None:
+    """Graphviz goes on after a broken label, with an empty node: here it raises, and so does broken DOT."""
+    with pytest.raises(layout.DrawingFailed, match="Graphviz could not draw the picture: Error: "):
+        layout.draw(["digraph { n [label=<<table><tr></td></table>>] }"], "svg")
+    with pytest.raises(layout.DrawingFailed, match=r"Graphviz could not draw the picture: .*Invalid Input"):
+        layout.draw(["digraph {"], "svg")
+
+
+def test_a_drawing_has_a_time_limit() -> None:
+    """A drawing that takes too long is stopped with advice."""
+    with pytest.raises(layout.DrawingFailed, match=r"not drawn within 0\.001 s: draw fewer tables"):
+        layout.draw(["digraph { a -> b }"], "svg", timeout_s=0.001)
+
+
+def test_an_unwritable_cache_does_not_matter(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Without a folder for fontconfig's cache the picture is the same."""
+    usual = entity_relationships(catalog(users())).svg
+    blocked = tmp_path / "file"
+    blocked.touch()
+    monkeypatch.setenv("HOME", str(blocked))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(blocked))
+
+    assert entity_relationships(catalog(users())).svg == usual

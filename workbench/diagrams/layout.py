@@ -115,7 +115,9 @@ def _run(folder: Path, image_format: str, timeout_s: float) -> None:
         lines = exc.stderr.decode("utf-8", errors="replace").strip().splitlines()
         raise DrawingFailed(f"Graphviz could not draw the picture: {lines[-1] if lines else exc}") from exc
     complaints = [
-        line for line in done.stderr.decode("utf-8", errors="replace").splitlines() if "rror:" in line
+        line
+        for line in done.stderr.decode("utf-8", errors="replace").splitlines()
+        if line.startswith("Error:")
     ]
     if complaints:  # it goes on after an error in a label, with the label left empty
         raise DrawingFailed(f"Graphviz could not draw the picture: {complaints[0]}")
