@@ -74,7 +74,7 @@ def _features(server: Server) -> list[Observation]:
             len(crypto) == 2,
             ""
             if len(crypto) == 2
-            else "schema files that use them are reviewed with stand-ins: encryption by pgcrypto is not tried",
+            else "files that use them are reviewed with stand-ins: encryption by pgcrypto is not tried",
             "" if len(crypto) == 2 else how,
         ),
         _build_option(server, "TLS", "openssl", "connections by TLS are not tried", how),

@@ -241,7 +241,8 @@ class Cluster:
             time.sleep(0.2)
         said = [_LOG_PREFIX.sub("", line) for line in words[-3:]] or [started.stdout.strip()]
         raise EngineError(
-            f"PostgreSQL {self.binaries.version} does not start in {self.home}: {'; '.join(said)} (log: {self.log})"
+            f"PostgreSQL {self.binaries.version} does not start in {self.home}: {'; '.join(said)} "
+            f"(log: {self.log})"
         )
 
     def log_for_service_user(self) -> Path:
