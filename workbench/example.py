@@ -88,8 +88,9 @@ def apply_schema(conn: Connection) -> list[str]:
 def generate(conn: Connection, *, scale: float = 0.01, seed: int = 1) -> GeneratedData:
     """Fill an empty shop: about 1,000,000 order items times *scale*; scale and seed decide every row.
 
-    One transaction, then VACUUM and ANALYZE. Raises BadInput for a scale that is not above 0 and at most 100, for a seed
-    outside 0 to 2^31 - 1, where *conn* is inside a transaction, and where the shop is missing or has rows.
+    One transaction, then VACUUM and ANALYZE. Raises BadInput for a scale that is not above 0 and at
+    most 100, for a seed outside 0 to 2^31 - 1, where *conn* is inside a transaction, and where the
+    shop is missing or has rows.
     """
     _require_scale(scale)
     _require_seed(seed)
@@ -162,7 +163,7 @@ def _workload_query(file: str) -> WorkloadQuery:
         raise BadInput(f"{file}: the name of a query is NNN_name.sql")
     return WorkloadQuery(
         name=name["name"],
-        answers=header["answers"],
+        answers=header[name["name"]],
         frequency_per_hour=int(header["frequency per hour"]),
         index=header["index"],
         minimum_scale=float(header["scale"]),

@@ -1,5 +1,9 @@
 -- settings: how much to generate, from which seed, over which time   parameters: scale float, seed integer
 -- Nothing here asks for the clock or for random(): the same scale and seed give the same rows.
+set local work_mem = '128MB';
+
+set local maintenance_work_mem = '256MB';
+
 create temporary table settings on commit drop as
 select
     given.seed::bigint as seed,

@@ -3,7 +3,15 @@
 -- Triggers that stamp, log to the audit trail, write the status history or compare an order with its
 -- lines are off for the load: the generator writes these rows itself and 80_verify checks the same rules
 -- over all rows. CHECK, NOT NULL and UNIQUE constraints, the currency triggers, the address copies and
--- the ledger stay as they are.
+-- the ledger stay as they are. Indexes that enforce nothing are made anew at the end, by sorting.
+create temporary table paused_indexes on commit drop as
+select i.indexrelid::regclass::text as index_name, pg_catalog.pg_get_indexdef(i.indexrelid) as definition
+from pg_catalog.pg_index i
+join pg_catalog.pg_class c on c.oid = i.indrelid
+where c.relnamespace = 'shop'::pg_catalog.regnamespace
+    and not i.indisunique
+    and not i.indisexclusion;
+
 do $$
 declare
     paused record;
@@ -16,6 +24,13 @@ begin
         order by k.conrelid::pg_catalog.regclass::text, k.conname
     loop
         execute pg_catalog.format('alter table %s alter constraint %I not enforced', paused.table_name, paused.conname);
+    end loop;
+    for paused in
+        select x.index_name
+        from paused_indexes x
+        order by x.index_name
+    loop
+        execute 'drop index ' || paused.index_name;
     end loop;
     for paused in
         select t.tgrelid::pg_catalog.regclass as table_name, t.tgname

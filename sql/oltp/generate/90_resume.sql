@@ -1,8 +1,15 @@
--- resume: foreign keys into force, which checks every row, and triggers on again
+-- resume: indexes, then foreign keys into force, which checks every row, and triggers on again
 do $$
 declare
     paused record;
 begin
+    for paused in
+        select x.definition
+        from paused_indexes x
+        order by x.index_name
+    loop
+        execute paused.definition;
+    end loop;
     for paused in
         select k.conrelid::pg_catalog.regclass as table_name, k.conname
         from pg_catalog.pg_constraint k
