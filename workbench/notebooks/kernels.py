@@ -57,8 +57,8 @@ class Kernels:
 
     def manager(self) -> Any:
         """A manager of a new kernel, not started yet."""
-        from jupyter_client.manager import AsyncKernelManager
         from jupyter_client.kernelspec import KernelSpecManager
+        from jupyter_client.manager import AsyncKernelManager
 
         with self._lock:
             self.require_going_on()

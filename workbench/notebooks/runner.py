@@ -7,6 +7,7 @@ and what was finished stays.
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import re
 import threading
@@ -103,7 +104,9 @@ class _Task:
         error = ""
         if not self.kernels.interrupted:
             try:
-                self._execute()
+                with contextlib.ExitStack() as stack:
+                    stack.callback(_forget_folders, self.path)
+                    self._execute()
             except Exception as exc:  # one notebook's failure, of whatever kind, is that notebook's result
                 error = failure(exc)
         elapsed_s = time.monotonic() - self.started
@@ -127,8 +130,8 @@ class _Task:
         self._tell("running", 0.0)
         self.kernels.register_engine()
         execute_notebook(  # type: ignore[no-untyped-call]
-            document,
-            str(self.path),
+            _literal_path(self.notebook.path),
+            _literal_path(self.path),
             parameters=self.parameters,
             engine_name=self.kernels.engine_name,
             kernel_name="python3",
@@ -147,6 +150,21 @@ class _Task:
     def _tell(self, state: Any, elapsed_s: float, note: str = "") -> None:
         done = self.cells if state == "ok" else min(self.done, self.cells)
         self.listener(Progress(self.notebook.name, done, self.cells, state, elapsed_s, note))
+
+
+def _literal_path(path: Path) -> str:
+    """*path* as papermill wants it: braces in a path are its place holders."""
+    return str(path).replace("{", "{{").replace("}", "}}")
+
+
+def _forget_folders(path: Path) -> None:
+    """Take out what papermill noted of the folders; the one that it wrote to is a passing one."""
+    if path.is_file():
+        document = json.loads(path.read_bytes())
+        noted = document["metadata"].get("papermill", {})
+        for name in ("input_path", "output_path"):
+            noted[name] = Path(noted[name]).name if noted.get(name) else None
+        path.write_text(json.dumps(document, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
 def _code_cells(document: Any) -> int:
