@@ -41,7 +41,7 @@ class Heading:
 
 @dataclass
 class Page:
-    """The body of a notebook's page. *pictures* are the wide ones, by their own file's name; *drawn* counts all."""
+    """The body of a notebook's page. *pictures* are the wide ones, by file name; *drawn* counts all."""
 
     body: Markup = field(default_factory=Markup)
     headings: list[Heading] = field(default_factory=list)

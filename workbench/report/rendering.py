@@ -80,7 +80,7 @@ def highlighted_sql(text: str) -> Markup:
 
 def _pygments_css() -> str:
     """The colours of code, for light and for dark."""
-    from pygments.formatters import HtmlFormatter  # type: ignore[import-untyped]
+    from pygments.formatters import HtmlFormatter
 
     light = HtmlFormatter(style="friendly").get_style_defs([".code", ".sql"])
     dark = HtmlFormatter(style="github-dark").get_style_defs([".code", ".sql"])
