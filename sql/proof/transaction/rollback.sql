@@ -1,0 +1,2 @@
+-- rollback: everything is as it was before begin
+rollback;
