@@ -22,7 +22,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
 import numpy as np
 import pandas as pd
@@ -46,6 +46,7 @@ from workbench.script.lexer import Lexer, MetaCommand, Statement
 DISPLAY_LIMIT = 100
 _POSTGRESQL = re.compile(r"(postgres|postgresql|postgresql\+psycopg2)://", re.IGNORECASE)
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+_ENCODED = re.compile(r"[^:/?#]+://(?:[^:@/?#]*(?::[^@/?#]*)?@)?[^@?#]*(?:\?[^@#]*)?", re.DOTALL)
 _SECRETS = ("password", "sslpassword", "oauth_client_secret")
 _HIDDEN = "***"
 
@@ -90,6 +91,12 @@ def connect_sql(
     """
     if not _URL.match(url):
         raise BadStatement("this is not a database's URL: write postgresql://user@host:port/database")
+    if not _ENCODED.fullmatch(url):
+        # where a password ends is a guess then, so nothing of it is repeated
+        raise BadStatement(
+            "the URL has a character that must be percent-encoded in a user, a password or a name: "
+            "write @ as %40, / as %2F, ? as %3F, # as %23"
+        )
     try:
         if _POSTGRESQL.match(url):
             connection = _postgresql(url, password, read_only, timeout_s)
@@ -97,7 +104,9 @@ def connect_sql(
             connection = _other(url)
     except (psycopg2.Error, DBAPIError) as exc:
         reason = exc.orig if isinstance(exc, DBAPIError) else exc
-        words = _without(" ".join(str(reason).split()), [password, *_secrets_of(url)])
+        words = _without(
+            " ".join(str(reason).split()), [*([password] if password else []), *_secrets_of(url)]
+        )
         raise ConnectionFailed(f"{_shown(url)}: {words}") from None
     except (ArgumentError, NoSuchModuleError, ImportError, ValueError):
         raise BadStatement(
@@ -180,16 +189,13 @@ def _register(connection: _Connection) -> None:
     register.current = connection
 
 
-def _secrets_of(url: str) -> list[str | None]:
-    """What in *url* must never be shown, as it is written there and as it reads."""
-    try:
-        parts = urlsplit(url)
-        found: list[str | None] = [parts.password]
-        found += [value for name, value in parse_qsl(parts.query) if name in _SECRETS]
-        found += [psycopg2.extensions.parse_dsn(url).get("password")]
-    except (ValueError, psycopg2.ProgrammingError):
-        return [url.partition("://")[2].rpartition("@")[0].partition(":")[2] or None]
-    return found
+def _secrets_of(url: str) -> list[str]:
+    """What in *url* must never be shown, as it is written there and as it reads, the longest first."""
+    written = url.partition("://")[2].rpartition("@")[0].partition(":")[2]
+    found = [written, unquote(written)]
+    with contextlib.suppress(ValueError):
+        found += [value for name, value in parse_qsl(urlsplit(url).query) if name in _SECRETS]
+    return sorted({secret for secret in found if secret}, key=len, reverse=True)
 
 
 def _shown(url: str) -> str:
@@ -203,10 +209,9 @@ def _shown(url: str) -> str:
     return urlunsplit((parts.scheme, login.partition(":")[0] + at + place, parts.path, query, ""))
 
 
-def _without(message: str, secrets: list[str | None]) -> str:
+def _without(message: str, secrets: list[str]) -> str:
     for secret in secrets:
-        if secret:
-            message = message.replace(secret, _HIDDEN)
+        message = message.replace(secret, _HIDDEN)
     return message
 
 

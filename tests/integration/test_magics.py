@@ -141,6 +141,7 @@ def test_bad_url_raises_and_does_not_fall_back(shell: Shell) -> None:
         f"nosuchsystem://me:{SECRET}@localhost/none",
         f"postgresql+nosuchdriver://me:{SECRET}@localhost/none",
         f"me:{SECRET}@localhost",
+        *(f"postgresql://me:{sign}{SECRET}{sign}@localhost:1/none" for sign in "@/?#:%"),
     ],
 )
 def test_no_password_in_what_a_bad_url_raises(
