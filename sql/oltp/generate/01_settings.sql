@@ -1,5 +1,8 @@
 -- settings: how much to generate, from which seed, over which time   parameters: scale float, seed integer
 -- Nothing here asks for the clock or for random(): the same scale and seed give the same rows.
+-- Days have 24 hours, wherever the session is.
+set local timezone = 'UTC';
+
 set local work_mem = '128MB';
 
 set local maintenance_work_mem = '256MB';
@@ -23,7 +26,8 @@ immutable
 return (pg_catalog.hashint8extended(number, stream) & 4503599627370495)::float8 / 4503599627370496.0;
 
 comment on function pg_temp.unit(bigint, bigint) is
-    'The same number at least 0 and below 1 for the same arguments, spread evenly; each stream is independent of the others.';
+    'The same number at least 0 and below 1 for the same arguments, spread evenly; each stream is '
+    'independent of the others.';
 
 create function pg_temp.uuid_at(at timestamptz, number bigint, stream bigint)
 returns uuid

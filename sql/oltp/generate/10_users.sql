@@ -52,7 +52,10 @@ select
         [1 + floor(10 * pg_temp.unit(u.number, s.seed + 111))::integer],
     u.dialling_code || (20000000 + floor(70000000 * pg_temp.unit(u.number, s.seed + 112)))::bigint,
     date '1940-01-01' + floor(24000 * pg_temp.unit(u.number, s.seed + 113))::integer,
-    case when pg_temp.unit(u.number, s.seed + 114) < 0.1 then 'Customer since ' || extract(year from u.created_at at time zone 'UTC') end,
+    case
+        when pg_temp.unit(u.number, s.seed + 114) < 0.1
+            then 'Customer since ' || extract(year from u.created_at at time zone 'UTC')
+    end,
     u.created_at,
     u.created_at
 from new_users u

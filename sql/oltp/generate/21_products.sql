@@ -64,9 +64,11 @@ select
             'Yoga Mat', 'Desk Lamp', 'Spice Rack'
         ])[1 + floor(20 * pg_temp.unit(p.number, s.seed + 211))::integer]
         || ' ' || to_hex(4096 + p.number),
-    'Article ' || p.number || ' of the catalogue, made to last and easy to repair. Each part can be ordered for ten years, '
+    'Article ' || p.number || ' of the catalogue, made to last and easy to repair. Each part can be ordered '
+        || 'for ten years, '
         || 'the screws are common ones, and the manual is printed in six languages. It is tested '
-        || (10 + p.number % 90) || ' times before it leaves the works, and packed without plastic. Whoever does not like it '
+        || (10 + p.number % 90) || ' times before it leaves the works, and packed without plastic. '
+        || 'Whoever does not like it '
         || 'sends it back within a month: we pay for the way there and back and look at what could be better.',
     p.base_price,
     p.currency_code,

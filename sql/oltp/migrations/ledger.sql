@@ -12,9 +12,12 @@ create table if not exists shop.schema_migrations (
     constraint schema_migrations_checksum_check check (checksum ~ '^[0-9a-f]{64}$')
 );
 
-comment on table shop.schema_migrations is 'Migrations that were applied to this database, each in one transaction with its row here.';
-comment on column shop.schema_migrations.version is 'Number at the head of the file''s name; the order of application.';
+comment on table shop.schema_migrations is
+    'Migrations that were applied to this database, each in one transaction with its row here.';
+comment on column shop.schema_migrations.version is
+    'Number at the head of the file''s name; the order of application.';
 comment on column shop.schema_migrations.migration_name is 'Rest of the file''s name.';
-comment on column shop.schema_migrations.checksum is 'SHA-256 of the file: a file that was edited afterwards is found out.';
+comment on column shop.schema_migrations.checksum is
+    'SHA-256 of the file: a file that was edited afterwards is found out.';
 comment on column shop.schema_migrations.applied_at is 'When.';
 comment on column shop.schema_migrations.applied_by is 'The login role that applied it.';

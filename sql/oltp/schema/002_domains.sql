@@ -31,7 +31,8 @@ comment on domain shop.order_status is
 create domain shop.payment_status as text
     constraint payment_status_known check (value in ('pending', 'partial', 'paid', 'failed', 'refunded'));
 
-comment on domain shop.payment_status is 'How far the money has come: partial means that a part of the total was paid.';
+comment on domain shop.payment_status is
+    'How far the money has come: partial means that a part of the total was paid.';
 
 create domain shop.address_type as text
     constraint address_type_known check (value in ('billing', 'shipping', 'both'));

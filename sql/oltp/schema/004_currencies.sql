@@ -13,7 +13,8 @@ create table shop.currencies (
 comment on table shop.currencies is 'Currencies that prices and orders may be in (ISO 4217).';
 comment on column shop.currencies.currency_code is 'ISO 4217 code.';
 comment on column shop.currencies.currency_name is 'English name.';
-comment on column shop.currencies.minor_unit_digits is 'Decimals of an amount in this currency: 0 for JPY, 2 for EUR, 3 for KWD.';
+comment on column shop.currencies.minor_unit_digits is
+    'Decimals of an amount in this currency: 0 for JPY, 2 for EUR, 3 for KWD.';
 comment on column shop.currencies.created_at is 'When the row was inserted; fixed.';
 comment on column shop.currencies.updated_at is 'When the row last changed.';
 

@@ -9,15 +9,21 @@ create table shop.users (
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
     constraint users_pkey primary key (user_id),
-    constraint users_email_check check (email ~ '^[^@[:space:]]+@[^@[:space:]]+\.[^@[:space:].]+$' and length(email) <= 254),
+    constraint users_email_check check (
+        email ~ '^[^@[:space:]]+@[^@[:space:]]+\.[^@[:space:].]+$' and length(email) <= 254
+    ),
     constraint users_username_check check (length(username) between 1 and 50 and username = btrim(username)),
     constraint users_erased_check check (erased_at is null or not is_active)
 );
 
-comment on table shop.users is 'Accounts of the shop. Orders refer to them, so they are never deleted: see shop.erase_user.';
-comment on column shop.users.user_id is 'Ordered by time of creation (UUID version 7), so that the newest accounts are the end of the key.';
-comment on column shop.users.email is 'Address for mail, kept in small letters without blanks around it; unique whatever the case.';
-comment on column shop.users.username is 'Name shown to others, in the case that the user chose; unique whatever the case.';
+comment on table shop.users is
+    'Accounts of the shop. Orders refer to them, so they are never deleted: see shop.erase_user.';
+comment on column shop.users.user_id is
+    'Ordered by time of creation (UUID version 7), so that the newest accounts are the end of the key.';
+comment on column shop.users.email is
+    'Address for mail, kept in small letters without blanks around it; unique whatever the case.';
+comment on column shop.users.username is
+    'Name shown to others, in the case that the user chose; unique whatever the case.';
 comment on column shop.users.is_active is 'False once the account is closed.';
 comment on column shop.users.last_login_at is 'Last successful login; NULL before the first.';
 comment on column shop.users.erased_at is 'When the personal data was erased; NULL where it was not.';
@@ -40,7 +46,8 @@ begin
 end
 $$;
 
-comment on function shop.normalise_user_names() is 'Brings email and username into the form in which they are compared.';
+comment on function shop.normalise_user_names() is
+    'Brings email and username into the form in which they are compared.';
 
 create trigger users_normalise
 before insert or update of email, username on shop.users

@@ -19,12 +19,15 @@ create table shop.user_profiles (
     constraint user_profiles_avatar_url_check check (avatar_url ~ '^https?://' and length(avatar_url) <= 500)
 );
 
-comment on table shop.user_profiles is 'Optional personal data, apart from the account so that it can be erased alone. The user is the key: one profile a user.';
+comment on table shop.user_profiles is
+    'Optional personal data, apart from the account so that it can be erased alone. The user is the key: '
+    'one profile a user.';
 comment on column shop.user_profiles.user_id is 'The user; key of the one-to-one relationship.';
 comment on column shop.user_profiles.first_name is 'Given name.';
 comment on column shop.user_profiles.last_name is 'Family name.';
 comment on column shop.user_profiles.phone is 'In E.164 form: a plus sign and 7 to 15 digits.';
-comment on column shop.user_profiles.date_of_birth is 'Not in the future when it is written, and not before 1900.';
+comment on column shop.user_profiles.date_of_birth is
+    'Not in the future when it is written, and not before 1900.';
 comment on column shop.user_profiles.avatar_url is 'Address of a picture (http or https).';
 comment on column shop.user_profiles.bio is 'Free text.';
 comment on column shop.user_profiles.created_at is 'When the row was inserted; fixed.';

@@ -27,17 +27,22 @@ create table shop.addresses (
 
 comment on table shop.addresses is
     'Address book of a user. Entries may be edited and deleted: orders carry a copy. City and state are not '
-    'split off by postal code: in most countries a code does not determine them, so there is no such dependency.';
+    'split off by postal code: in most countries a code does not determine them, so there is no such '
+    'dependency.';
 comment on column shop.addresses.address_id is 'Ordered by time of creation (UUID version 7).';
-comment on column shop.addresses.user_id is 'Owner. Together with address_id the target of the foreign keys of orders, so that an order has addresses of its own user only.';
-comment on column shop.addresses.address_type is 'For which purpose it may be used: billing, shipping or both.';
+comment on column shop.addresses.user_id is
+    'Owner. Together with address_id the target of the foreign keys of orders, so that an order has '
+    'addresses of its own user only.';
+comment on column shop.addresses.address_type is
+    'For which purpose it may be used: billing, shipping or both.';
 comment on column shop.addresses.street_address_1 is 'Street and number.';
 comment on column shop.addresses.street_address_2 is 'Second line.';
 comment on column shop.addresses.city is 'City.';
 comment on column shop.addresses.state_province is 'State or province, where the country has them.';
 comment on column shop.addresses.postal_code is 'Postal code, where the country has them.';
 comment on column shop.addresses.country_code is 'Country.';
-comment on column shop.addresses.is_default is 'Chosen unless the user says otherwise; at most one a user and purpose.';
+comment on column shop.addresses.is_default is
+    'Chosen unless the user says otherwise; at most one a user and purpose.';
 comment on column shop.addresses.created_at is 'When the row was inserted; fixed.';
 comment on column shop.addresses.updated_at is 'When the row last changed.';
 

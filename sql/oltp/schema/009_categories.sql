@@ -51,7 +51,9 @@ begin
     -- One change of the tree at a time: two moves at once could close a circle that neither sees.
     perform pg_catalog.pg_advisory_xact_lock('shop.categories'::pg_catalog.regclass::pg_catalog.oid::bigint);
     if new.slug is null then
-        new.slug := pg_catalog.btrim(pg_catalog.regexp_replace(pg_catalog.lower(new.category_name), '[^a-z0-9]+', '_', 'g'), '_');
+        new.slug := pg_catalog.btrim(
+            pg_catalog.regexp_replace(pg_catalog.lower(new.category_name), '[^a-z0-9]+', '_', 'g'), '_'
+        );
         if new.slug = '' then
             new.slug := 'c' || pg_catalog.replace(new.category_id::text, '-', '');
         end if;
@@ -91,7 +93,8 @@ end
 $$;
 
 comment on function shop.move_category_descendants() is
-    'Touches the children of a category whose path changed: their own triggers derive their paths anew, level by level.';
+    'Touches the children of a category whose path changed: their own triggers derive their paths anew, '
+    'level by level.';
 
 create trigger categories_path
 before insert or update of parent_category_id, slug, category_path on shop.categories

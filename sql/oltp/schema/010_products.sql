@@ -22,13 +22,17 @@ create table shop.products (
     constraint products_digital_weight_check check (not is_digital or weight_grams is null)
 );
 
-comment on table shop.products is 'Catalogue. A product is priced and sold in one currency; the same article in another currency is a product of its own.';
+comment on table shop.products is
+    'Catalogue. A product is priced and sold in one currency; the same article in another currency is a '
+    'product of its own.';
 comment on column shop.products.product_id is 'Ordered by time of creation (UUID version 7).';
 comment on column shop.products.sku is 'Stock keeping unit: capitals, digits, dot, dash and underscore.';
 comment on column shop.products.product_name is 'Name shown, searched by any part of it.';
 comment on column shop.products.description is 'Free text.';
-comment on column shop.products.base_price is 'Price today, before tax and discount. What was paid is in order_items.unit_price.';
-comment on column shop.products.currency_code is 'Currency of base_price; fixed once an order holds the product.';
+comment on column shop.products.base_price is
+    'Price today, before tax and discount. What was paid is in order_items.unit_price.';
+comment on column shop.products.currency_code is
+    'Currency of base_price; fixed once an order holds the product.';
 comment on column shop.products.weight_grams is 'Weight for shipping in grams; NULL for digital products.';
 comment on column shop.products.is_digital is 'True where nothing is shipped or stocked.';
 comment on column shop.products.is_active is 'False once the product is retired.';

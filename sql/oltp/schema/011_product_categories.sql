@@ -12,10 +12,14 @@ create table shop.product_categories (
         foreign key (category_id) references shop.categories (category_id) on delete restrict
 );
 
-comment on table shop.product_categories is 'A product may be in several categories, one of them primary. The rows are a part of the product and go with it.';
+comment on table shop.product_categories is
+    'A product may be in several categories, one of them primary. The rows are a part of the product and '
+    'go with it.';
 comment on column shop.product_categories.product_id is 'The product.';
-comment on column shop.product_categories.category_id is 'The category; it cannot be deleted while it holds products.';
-comment on column shop.product_categories.is_primary is 'The category that the product is shown under; at most one a product.';
+comment on column shop.product_categories.category_id is
+    'The category; it cannot be deleted while it holds products.';
+comment on column shop.product_categories.is_primary is
+    'The category that the product is shown under; at most one a product.';
 comment on column shop.product_categories.created_at is 'When the row was inserted; fixed.';
 comment on column shop.product_categories.updated_at is 'When the row last changed.';
 

@@ -22,7 +22,9 @@ create table shop.inventory (
     constraint inventory_version_check check (version > 0)
 );
 
-comment on table shop.inventory is 'Stock on hand by product and warehouse. A product with stock cannot be deleted: it is retired by is_active.';
+comment on table shop.inventory is
+    'Stock on hand by product and warehouse. A product with stock cannot be deleted: it is retired by '
+    'is_active.';
 comment on column shop.inventory.product_id is 'The product.';
 comment on column shop.inventory.warehouse_id is 'The warehouse.';
 comment on column shop.inventory.quantity_available is
@@ -34,7 +36,9 @@ comment on column shop.inventory.quantity_reserved is
 comment on column shop.inventory.reorder_point is 'Pieces free to sell at which to order more.';
 comment on column shop.inventory.reorder_quantity is 'Pieces to order then.';
 comment on column shop.inventory.last_restocked_at is 'Last receipt; NULL before the first.';
-comment on column shop.inventory.version is 'Goes up with each change: an update that says "where version = the one I read" cannot overwrite another.';
+comment on column shop.inventory.version is
+    'Goes up with each change: an update that says "where version = the one I read" cannot overwrite '
+    'another.';
 comment on column shop.inventory.created_at is 'When the row was inserted; fixed.';
 comment on column shop.inventory.updated_at is 'When the row last changed.';
 
@@ -48,7 +52,8 @@ create statistics shop.inventory_shortage (mcv)
 on (quantity_available - quantity_reserved - reorder_point), warehouse_id
 from shop.inventory;
 
-comment on statistics shop.inventory_shortage is 'How many products are at their reorder point, for the plan of the reorder list.';
+comment on statistics shop.inventory_shortage is
+    'How many products are at their reorder point, for the plan of the reorder list.';
 
 create function shop.advance_inventory_version()
 returns trigger

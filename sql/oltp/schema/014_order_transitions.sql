@@ -6,7 +6,8 @@ create table shop.order_status_transitions (
     constraint order_status_transitions_change_check check (from_status <> to_status)
 );
 
-comment on table shop.order_status_transitions is 'Legal changes of orders.status and order_items.status; whatever is not here is refused.';
+comment on table shop.order_status_transitions is
+    'Legal changes of orders.status and order_items.status; whatever is not here is refused.';
 comment on column shop.order_status_transitions.from_status is 'Status before.';
 comment on column shop.order_status_transitions.to_status is 'Status after.';
 
@@ -27,7 +28,8 @@ create table shop.payment_status_transitions (
     constraint payment_status_transitions_change_check check (from_status <> to_status)
 );
 
-comment on table shop.payment_status_transitions is 'Legal changes of orders.payment_status; whatever is not here is refused.';
+comment on table shop.payment_status_transitions is
+    'Legal changes of orders.payment_status; whatever is not here is refused.';
 comment on column shop.payment_status_transitions.from_status is 'Status before.';
 comment on column shop.payment_status_transitions.to_status is 'Status after.';
 

@@ -45,22 +45,34 @@ create table shop.orders (
 );
 
 comment on table shop.orders is 'Orders: financial records, cancelled but never deleted.';
-comment on column shop.orders.order_id is 'Ordered by time of creation (UUID version 7), so that the latest orders are the end of the key.';
-comment on column shop.orders.user_id is 'Who ordered; a user with orders is erased (shop.erase_user), not deleted.';
+comment on column shop.orders.order_id is
+    'Ordered by time of creation (UUID version 7), so that the latest orders are the end of the key.';
+comment on column shop.orders.user_id is
+    'Who ordered; a user with orders is erased (shop.erase_user), not deleted.';
 comment on column shop.orders.order_number is 'Number for people: capitals, digits and dash.';
-comment on column shop.orders.status is 'How far the goods have come; changes only as order_status_transitions allows.';
-comment on column shop.orders.payment_status is 'How far the money has come; changes only as payment_status_transitions allows.';
-comment on column shop.orders.currency_code is 'Currency of every amount of the order and of its lines (order_items_order_id_currency_code_fkey).';
+comment on column shop.orders.status is
+    'How far the goods have come; changes only as order_status_transitions allows.';
+comment on column shop.orders.payment_status is
+    'How far the money has come; changes only as payment_status_transitions allows.';
+comment on column shop.orders.currency_code is
+    'Currency of every amount of the order and of its lines (order_items_order_id_currency_code_fkey).';
 comment on column shop.orders.subtotal is
-    'Derived: lines before tax, less their discounts. Kept true by trigger orders_totals and by trigger order_items_totals, '
-    'both at the end of the transaction.';
+    'Derived: lines before tax, less their discounts. Kept true by trigger orders_totals and by trigger '
+    'order_items_totals, both at the end of the transaction.';
 comment on column shop.orders.tax_amount is
-    'Derived: tax of the lines. Kept true by trigger orders_totals and by trigger order_items_totals, both at the end of the transaction.';
+    'Derived: tax of the lines. Kept true by trigger orders_totals and by trigger order_items_totals, '
+    'both at the end of the transaction.';
 comment on column shop.orders.shipping_amount is 'Charge for shipping.';
-comment on column shop.orders.discount_amount is 'Discount on the order as a whole, at most its subtotal; those on lines are in order_items.';
-comment on column shop.orders.total_amount is 'Derived: subtotal + tax + shipping - discount. Kept true by column orders.total_amount, which is generated.';
-comment on column shop.orders.shipping_address_id is 'Entry of the user''s address book; NULL where nothing is shipped, or once it was deleted. The address as it was: order_addresses.';
-comment on column shop.orders.billing_address_id is 'Entry of the user''s address book; NULL once it was deleted. The address as it was: order_addresses.';
+comment on column shop.orders.discount_amount is
+    'Discount on the order as a whole, at most its subtotal; those on lines are in order_items.';
+comment on column shop.orders.total_amount is
+    'Derived: subtotal + tax + shipping - discount. Kept true by column orders.total_amount, which is '
+    'generated.';
+comment on column shop.orders.shipping_address_id is
+    'Entry of the user''s address book; NULL where nothing is shipped, or once it was deleted. The '
+    'address as it was: order_addresses.';
+comment on column shop.orders.billing_address_id is
+    'Entry of the user''s address book; NULL once it was deleted. The address as it was: order_addresses.';
 comment on column shop.orders.notes is 'What the user asked for.';
 comment on column shop.orders.created_at is 'When the order was placed; fixed.';
 comment on column shop.orders.updated_at is 'When the row last changed.';

@@ -24,19 +24,26 @@ create table shop.order_items (
     constraint order_items_discount_amount_check check (discount_amount <= quantity * unit_price)
 );
 
-comment on table shop.order_items is 'Lines of orders. Price, discount and tax are those of the day of the order, not copies of the product''s.';
+comment on table shop.order_items is
+    'Lines of orders. Price, discount and tax are those of the day of the order, not copies of the '
+    'product''s.';
 comment on column shop.order_items.order_id is 'The order.';
-comment on column shop.order_items.line_number is 'Position in the order, from 1; the same product may stand on two lines.';
+comment on column shop.order_items.line_number is
+    'Position in the order, from 1; the same product may stand on two lines.';
 comment on column shop.order_items.product_id is 'The product.';
 comment on column shop.order_items.currency_code is
     'Derived: the currency of the order and of the product, which must be the same. Kept true by constraint '
     'order_items_order_id_currency_code_fkey and by constraint order_items_product_id_currency_code_fkey.';
 comment on column shop.order_items.quantity is 'Pieces.';
-comment on column shop.order_items.unit_price is 'Price of one piece when it was ordered, before tax and discount.';
+comment on column shop.order_items.unit_price is
+    'Price of one piece when it was ordered, before tax and discount.';
 comment on column shop.order_items.discount_amount is 'Discount on the line, at most quantity * unit_price.';
 comment on column shop.order_items.tax_amount is 'Tax on the line.';
-comment on column shop.order_items.total_amount is 'Derived: quantity * unit_price - discount + tax. Kept true by column order_items.total_amount, which is generated.';
-comment on column shop.order_items.status is 'How far this line has come: lines may be shipped, cancelled and returned one by one.';
+comment on column shop.order_items.total_amount is
+    'Derived: quantity * unit_price - discount + tax. Kept true by column order_items.total_amount, which '
+    'is generated.';
+comment on column shop.order_items.status is
+    'How far this line has come: lines may be shipped, cancelled and returned one by one.';
 comment on column shop.order_items.created_at is 'When the row was inserted; fixed.';
 comment on column shop.order_items.updated_at is 'When the row last changed.';
 

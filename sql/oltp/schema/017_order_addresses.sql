@@ -18,7 +18,8 @@ create table shop.order_addresses (
 
 comment on table shop.order_addresses is
     'Copy of an entry of the address book, taken by trigger orders_address_copy when an order names it. History, not a '
-    'derived value: a later change or deletion of the entry does not reach it. So there is no foreign key to countries either.';
+    'derived value: a later change or deletion of the entry does not reach it. So there is no '
+    'foreign key to countries either.';
 comment on column shop.order_addresses.order_id is 'The order.';
 comment on column shop.order_addresses.address_role is 'What the order used it for: billing or shipping.';
 comment on column shop.order_addresses.street_address_1 is 'Street and number.';
@@ -97,7 +98,8 @@ end
 $$;
 
 comment on function shop.replace_order_addresses() is
-    'Copies the address that an order names instead of another. An entry that was deleted from the address book leaves the copy.';
+    'Copies the address that an order names instead of another. An entry that was deleted from '
+    'the address book leaves the copy.';
 
 create trigger orders_address_copy
 after insert on shop.orders

@@ -18,7 +18,8 @@ create table shop.order_status_history (
     constraint order_status_history_change_number_check check (change_number > 0)
 );
 
-comment on table shop.order_status_history is 'History of the status and the payment of each order; its last row is what the order says now.';
+comment on table shop.order_status_history is
+    'History of the status and the payment of each order; its last row is what the order says now.';
 comment on column shop.order_status_history.order_id is 'The order.';
 comment on column shop.order_status_history.change_number is 'From 1, which is the order being placed.';
 comment on column shop.order_status_history.from_status is 'Status before; NULL in the first row.';
@@ -59,7 +60,8 @@ begin
         where t.from_status = old.payment_status
             and t.to_status = new.payment_status
     ) then
-        raise exception 'payment of order % cannot go from % to %', new.order_number, old.payment_status, new.payment_status
+        raise exception 'payment of order % cannot go from % to %',
+                new.order_number, old.payment_status, new.payment_status
             using errcode = 'check_violation', schema = 'shop', table = 'orders', constraint = 'orders_status_update';
     end if;
     insert into shop.order_status_history (
@@ -72,7 +74,8 @@ begin
 end
 $$;
 
-comment on function shop.record_order_status() is 'Refuses a transition that the tables do not allow, and writes the history of those that they do.';
+comment on function shop.record_order_status() is
+    'Refuses a transition that the tables do not allow, and writes the history of those that they do.';
 
 create function shop.check_order_item_status()
 returns trigger
@@ -87,13 +90,16 @@ begin
             and t.to_status = new.status
     ) then
         raise exception 'line % of order % cannot go from % to %', new.line_number, new.order_id, old.status, new.status
-            using errcode = 'check_violation', schema = 'shop', table = 'order_items', constraint = 'order_items_status_update';
+            using
+                errcode = 'check_violation', schema = 'shop', table = 'order_items',
+                constraint = 'order_items_status_update';
     end if;
     return null;
 end
 $$;
 
-comment on function shop.check_order_item_status() is 'Refuses a transition of a line that order_status_transitions does not allow.';
+comment on function shop.check_order_item_status() is
+    'Refuses a transition of a line that order_status_transitions does not allow.';
 
 create trigger orders_status_insert
 after insert on shop.orders

@@ -31,13 +31,16 @@ create table shop.stock_movements (
     )
 );
 
-comment on table shop.stock_movements is 'Ledger of stock, append-only: a mistake is corrected by an adjustment, not by an edit.';
+comment on table shop.stock_movements is
+    'Ledger of stock, append-only: a mistake is corrected by an adjustment, not by an edit.';
 comment on column shop.stock_movements.movement_id is 'Order of entry.';
 comment on column shop.stock_movements.product_id is 'The product.';
 comment on column shop.stock_movements.warehouse_id is 'The warehouse.';
-comment on column shop.stock_movements.movement_type is 'receipt, reservation, release, shipment, return or adjustment; it decides the signs of the deltas.';
+comment on column shop.stock_movements.movement_type is
+    'receipt, reservation, release, shipment, return or adjustment; it decides the signs of the deltas.';
 comment on column shop.stock_movements.quantity_delta is 'Pieces that came (above 0) or went (below 0).';
-comment on column shop.stock_movements.reserved_delta is 'Pieces that were reserved (above 0), released or shipped (below 0).';
+comment on column shop.stock_movements.reserved_delta is
+    'Pieces that were reserved (above 0), released or shipped (below 0).';
 comment on column shop.stock_movements.order_id is 'Order that caused it; NULL for receipts and adjustments.';
 comment on column shop.stock_movements.line_number is 'Line of that order.';
 comment on column shop.stock_movements.moved_at is 'When.';
@@ -81,7 +84,8 @@ begin
 end
 $$;
 
-comment on function shop.balance_inventory() is 'Adds new movements to the balance in inventory, whose checks then refuse what the stock does not allow.';
+comment on function shop.balance_inventory() is
+    'Adds new movements to the balance in inventory, whose checks then refuse what the stock does not allow.';
 
 create trigger stock_movements_balance
 after insert on shop.stock_movements

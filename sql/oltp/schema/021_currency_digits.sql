@@ -19,7 +19,8 @@ begin
 end
 $$;
 
-comment on function shop.check_product_currency_digits() is 'Refuses a price with more decimals than its currency has.';
+comment on function shop.check_product_currency_digits() is
+    'Refuses a price with more decimals than its currency has.';
 
 create function shop.check_order_currency_digits()
 returns trigger
@@ -45,7 +46,8 @@ begin
 end
 $$;
 
-comment on function shop.check_order_currency_digits() is 'Refuses amounts of an order with more decimals than its currency has.';
+comment on function shop.check_order_currency_digits() is
+    'Refuses amounts of an order with more decimals than its currency has.';
 
 create function shop.check_order_item_currency_digits()
 returns trigger
@@ -70,7 +72,8 @@ begin
 end
 $$;
 
-comment on function shop.check_order_item_currency_digits() is 'Refuses amounts of a line with more decimals than its currency has.';
+comment on function shop.check_order_item_currency_digits() is
+    'Refuses amounts of a line with more decimals than its currency has.';
 
 create trigger products_currency_digits_insert
 after insert on shop.products

@@ -13,7 +13,12 @@ begin
     from shop.orders o
     where o.order_id = changed_order_id
     for no key update;
-    select o.order_number, o.subtotal, o.tax_amount, lines.subtotal as lines_subtotal, lines.tax_amount as lines_tax_amount
+    select
+        o.order_number,
+        o.subtotal,
+        o.tax_amount,
+        lines.subtotal as lines_subtotal,
+        lines.tax_amount as lines_tax_amount
     into wrong_order
     from shop.orders o
     cross join lateral (
@@ -35,7 +40,8 @@ begin
 end
 $$;
 
-comment on function shop.check_order_totals() is 'Compares the subtotal and the tax of an order with its lines.';
+comment on function shop.check_order_totals() is
+    'Compares the subtotal and the tax of an order with its lines.';
 
 create constraint trigger orders_totals
 after insert or update of subtotal, tax_amount on shop.orders

@@ -39,4 +39,4 @@ $$;
 
 comment on procedure shop.erase_user(uuid) is
     'Makes a user anonymous: name, mail, profile, address book and the addresses and notes of the orders go, the '
-    'orders with their countries, amounts and products stay. The audit trail holds no personal data of these columns.';
+    'orders with their countries, amounts and products stay. The audit trail holds none of these values.';

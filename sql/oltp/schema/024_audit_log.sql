@@ -21,7 +21,8 @@ $$;
 
 create schema audit;
 
-comment on schema audit is 'The audit trail. It refers to no live table, so that none of them is held back by it.';
+comment on schema audit is
+    'The audit trail. It refers to no live table, so that none of them is held back by it.';
 
 create table audit.log (
     audit_id bigint generated always as identity,
@@ -47,16 +48,19 @@ comment on table audit.log is
     'One row for each row that was inserted, updated or deleted, and one for each truncation. Append-only for every '
     'role: trigger log_append_only. A partition a month; a month is retired by detaching its partition.';
 comment on column audit.log.audit_id is 'Order of entry.';
-comment on column audit.log.recorded_at is 'When the entry was made, by the clock, not when its transaction began.';
+comment on column audit.log.recorded_at is
+    'When the entry was made, by the clock, not when its transaction began.';
 comment on column audit.log.transaction_id is 'The transaction; entries of one transaction belong together.';
 comment on column audit.log.relation_id is 'OID of the table, which survives a new name.';
 comment on column audit.log.schema_name is 'Schema of the table at that time.';
 comment on column audit.log.table_name is 'Name of the table at that time.';
 comment on column audit.log.action is 'I(nsert), U(pdate), D(elete) or T(runcate).';
-comment on column audit.log.record_key is 'Primary key of the row, column by column, whatever its types; NULL for a truncation.';
+comment on column audit.log.record_key is
+    'Primary key of the row, column by column, whatever its types; NULL for a truncation.';
 comment on column audit.log.old_values is
     'Values before: of the changed columns for U, of all for D. What came after is in the live row or in a later entry.';
-comment on column audit.log.actor is 'Who did it for the application (setting app.actor), else the login role. No key of a user table.';
+comment on column audit.log.actor is
+    'Who did it for the application (setting app.actor), else the login role. No key of a user table.';
 comment on column audit.log.login_role is 'Role that logged in.';
 comment on column audit.log.client_address is 'Address of the client; NULL over a local socket.';
 comment on column audit.log.application_name is 'What the client calls itself.';
@@ -90,7 +94,9 @@ execute function audit.refuse_change();
 
 create table audit.log_default partition of audit.log default;
 
-comment on table audit.log_default is 'Entries of months that have no partition. Rows here mean that audit.ensure_partitions was not called in time.';
+comment on table audit.log_default is
+    'Entries of months that have no partition. Rows here mean that audit.ensure_partitions was not called '
+    'in time.';
 
 create trigger log_append_only_truncate
 before truncate on audit.log_default

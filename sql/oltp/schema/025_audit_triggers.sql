@@ -13,7 +13,8 @@ as $$
         and i.indisprimary
 $$;
 
-comment on function audit.row_key(regclass) is 'Names of the columns of the primary key, in their order; NULL without one.';
+comment on function audit.row_key(regclass) is
+    'Names of the columns of the primary key, in their order; NULL without one.';
 
 create function audit.picked(record jsonb, columns text[])
 returns jsonb
@@ -45,7 +46,8 @@ as $$
 $$;
 
 comment on function audit.redacted(jsonb, text[]) is
-    'A row as JSON with the values of the named columns replaced: that they changed stays known, what they were does not.';
+    'A row as JSON with the values of the named columns replaced: that they changed stays known, '
+    'what they were does not.';
 
 create function audit.record_change()
 returns trigger
@@ -53,6 +55,7 @@ language plpgsql
 security definer
 set search_path = ''
 as $$
+#variable_conflict use_variable
 declare
     key_columns text[] := audit.row_key(tg_relid);
     redacted_columns text[] := coalesce(tg_argv[0], '{}')::text[];
@@ -63,14 +66,16 @@ begin
         values (tg_relid, tg_table_schema, tg_table_name, 'T', acting);
     elsif tg_op = 'INSERT' then
         insert into audit.log (relation_id, schema_name, table_name, action, record_key, actor)
-        select tg_relid, tg_table_schema, tg_table_name, 'I', audit.picked(pg_catalog.to_jsonb(n), key_columns), acting
-        from new_rows n;
+        select
+            tg_relid, tg_table_schema, tg_table_name, 'I',
+            audit.picked(pg_catalog.to_jsonb(new_rows.*), key_columns), acting
+        from new_rows;
     elsif tg_op = 'DELETE' then
         insert into audit.log (relation_id, schema_name, table_name, action, record_key, old_values, actor)
         select
             tg_relid, tg_table_schema, tg_table_name, 'D', audit.picked(o.record, key_columns),
             audit.redacted(o.record, redacted_columns), acting
-        from (select pg_catalog.to_jsonb(r) as record from old_rows r) o;
+        from (select pg_catalog.to_jsonb(old_rows.*) as record from old_rows) o;
     else
         -- Old and new rows are paired by their key; a changed key reads as a deletion and an insertion.
         insert into audit.log (relation_id, schema_name, table_name, action, record_key, old_values, actor)
@@ -92,11 +97,11 @@ begin
                 end as old_values
             from (
                 select r.record, audit.picked(r.record, key_columns) as record_key
-                from (select pg_catalog.to_jsonb(u) as record from old_rows u) r
+                from (select pg_catalog.to_jsonb(old_rows.*) as record from old_rows) r
             ) o
             full join (
                 select r.record, audit.picked(r.record, key_columns) as record_key
-                from (select pg_catalog.to_jsonb(u) as record from new_rows u) r
+                from (select pg_catalog.to_jsonb(new_rows.*) as record from new_rows) r
             ) n on n.record_key = o.record_key
         ) paired
         where paired.action <> 'U'
@@ -107,8 +112,8 @@ end
 $$;
 
 comment on function audit.record_change() is
-    'Logs the rows of a statement that changed. Runs with the rights of audit_owner, so that who changes a table needs '
-    'none on the log. The argument names the columns whose values are not to be kept.';
+    'Logs the rows of a statement that changed. Runs with the rights of audit_owner, so that who changes a table '
+    'needs none on the log. The argument names the columns whose values are not to be kept.';
 
 create procedure audit.watch(relation regclass, redacted_columns text[] default '{}')
 language plpgsql
