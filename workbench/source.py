@@ -24,7 +24,7 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 import psycopg2
 import psycopg2.extensions
 
-from workbench import example, script
+from workbench import example, script, sql
 from workbench.engines.postgres import (
     Connection,
     Server,
@@ -281,6 +281,8 @@ def _base_of(source: Source, server: Server, options: Options) -> Iterator[tuple
         with script.loaded_script(
             server, source.path, strict=options.strict, timeout_s=options.timeout_s, encoding=options.encoding
         ) as (name, load):
+            with server.session(name) as conn:
+                _require_tables(conn, source)
             yield name, load
 
 
@@ -310,6 +312,7 @@ def _build_example(server: Server, options: Options) -> Callable[[str], None]:
 def _open_database(source: Source, server: Server, options: Options) -> Iterator[OpenSource]:
     with contextlib.closing(_connect_read_only(source, options)) as conn, contextlib.ExitStack() as stack:
         require_supported(conn, source.spec)
+        _require_tables(conn, source)
 
         def make_base() -> str:
             dumped = stack.enter_context(_dumped_structure(source, options))
@@ -357,13 +360,20 @@ def _connect_read_only(source: Source, options: Options) -> Connection:
     return conn
 
 
+def _require_tables(conn: Connection, source: Source) -> None:
+    if not sql.fetch(conn, "source/holds_tables.sql")[0]["holds_tables"]:
+        raise SourceError(
+            f"{source.spec}: there is no table and no view in it, so there is nothing to look at"
+        )
+
+
 def _login_problem(message: str) -> str:
-    words = " ".join(message.split())
+    words = message.strip().splitlines()[0]
     if "no password supplied" in words:
         return f"the server asks for a password: put it in the URL, in {_PASSWORD} or in ~/.pgpass"
     if "password authentication failed" in words:
         return "the server refuses the user or the password: check both"
-    return f"{words.rpartition('FATAL: ')[2].strip()} (is the server up, and may you reach it?)"
+    return f"{words.rpartition('FATAL: ')[2].strip()}: is the server up, and may you reach it?"
 
 
 @contextlib.contextmanager

@@ -85,7 +85,7 @@ def test_a_full_run_leaves_a_named_database_as_it_was(live: Live, tmp_path: Path
     assert made.returncode == 0, made.stderr
     assert state_of(live) == before
     findings = json.loads((tmp_path / "out" / "findings.json").read_text())
-    assert {finding["check"] for finding in findings} >= {"unindexed_foreign_key", "float_money"}
+    assert {finding["check"] for finding in findings} >= {"unindexed_foreign_key", "money_as_floating_point"}
     secrets = [SECRET, live.url.partition("architect:")[2].partition("@")[0]]
     written = [
         made.stdout,
@@ -185,6 +185,24 @@ def test_an_unreachable_server_is_one_line(server: Server) -> None:
     ):
         pass
     assert "secret" not in str(refused.value) and "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("script", ["create schema x;", "create extension ltree;", "select 1;"])
+def test_a_source_without_tables_is_one_line(script: str, server: Server, tmp_path: Path) -> None:
+    """No table and no view: there is nothing to look at, and the line says so."""
+    (tmp_path / "s.sql").write_text(script)
+    with (
+        pytest.raises(SourceError, match="no table and no view"),
+        open_source(str(tmp_path / "s.sql"), server),
+    ):
+        pass
+
+
+def test_a_view_alone_is_something_to_look_at(server: Server, tmp_path: Path) -> None:
+    """The near miss of a source without tables."""
+    (tmp_path / "s.sql").write_text("create view v as select 1 as n;")
+    with open_source(str(tmp_path / "s.sql"), server) as opened:
+        assert [table.name for table in reflect(opened.connection).tables] == ["v"]
 
 
 def test_a_time_out_that_cannot_be_is_refused() -> None:

@@ -7,6 +7,8 @@ from typing import Any
 
 from workbench.catalog.model import Catalog
 
+_COMMENT_LENGTH = 90
+
 
 def table_overview(catalog: Catalog) -> list[dict[str, Any]]:
     """A row a table, ordered by name: rows (the planner's estimate), bytes, columns, keys in and out.
@@ -26,10 +28,15 @@ def table_overview(catalog: Catalog) -> list[dict[str, Any]]:
             "refers to": len(table.foreign_keys),
             "referred to by": references[table.schema, table.name],
             "indexes": len(table.indexes),
-            "comment": table.comment or "",
+            "comment": _first_sentence(table.comment or ""),
         }
         for table in sorted(catalog.base_tables, key=lambda each: (each.schema, each.name))
     ]
+
+
+def _first_sentence(comment: str) -> str:
+    first = comment.strip().partition(". ")[0].partition("\n")[0].rstrip(".")
+    return first if len(first) <= _COMMENT_LENGTH else f"{first[: _COMMENT_LENGTH - 1]}…"
 
 
 def size_of(catalog: Catalog) -> dict[str, int]:
