@@ -663,6 +663,41 @@ def test_d21_addresses_of_orders_are_indexed(seed: Connection, shop: Connection)
     assert indexed(shop, "orders", ["billing_address_id"])
 
 
+UNCOVERED_FOREIGN_KEYS = """
+    select k.conrelid::regclass || '.' || k.conname
+    from pg_constraint k
+    where k.contype = 'f' and k.connamespace = any (%s::regnamespace[])
+        and not exists (
+            select
+            from pg_index i
+            cross join generate_series(1, i.indnkeyatts) width
+            cross join lateral (
+                select
+                    array_agg(p.attnum) as columns,
+                    array_agg(k.confkey[array_position(k.conkey, p.attnum)]) as keys
+                from unnest((i.indkey::int2[])[0:width - 1]) p (attnum)
+            ) prefix
+            where i.indrelid = k.conrelid and i.indpred is null and prefix.columns <@ k.conkey and (
+                prefix.columns @> k.conkey
+                -- One of several columns is enough where it is a key of the referenced table by itself.
+                or exists (
+                    select from pg_index u
+                    where u.indrelid = k.confrelid and u.indisunique and u.indpred is null
+                        and u.indkey::int2[] <@ prefix.keys)))
+    order by 1"""
+
+
+def test_d21_every_foreign_key_is_covered(seed: Connection, shop: Connection) -> None:
+    """For each foreign key an index finds the rows that refer to one row, and no more of them."""
+    assert column(seed, UNCOVERED_FOREIGN_KEYS, [["public"]]) == [
+        "orders.orders_billing_address_id_fkey",
+        "orders.orders_shipping_address_id_fkey",
+        "product_categories.product_categories_category_id_fkey",
+    ]
+
+    assert column(shop, UNCOVERED_FOREIGN_KEYS, [["shop", "audit"]]) == []
+
+
 def test_d22_an_order_has_addresses_of_its_own_user(seed: Connection, shop: Connection) -> None:
     """The original ships an order of one user to an address of another."""
     for conn, order in ((seed, seed_order), (shop, shop_order)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -345,24 +346,20 @@ def test_the_smallest_scale_still_makes_a_shop(fresh_shop: Connection) -> None:
     assert (data.rows["users"], data.rows["products"], data.rows["orders"]) == (50, 200, 100)
 
 
-def test_the_load_needs_no_superuser(server: Server) -> None:
-    """A role that may create roles and owns the database applies the schema and fills it."""
-    with server.session() as admin:
-        admin.execute("create role wb_plain_owner login createrole")
-    try:
-        with server.session() as admin:
-            if value(admin, "select exists (select from pg_roles where rolname = 'audit_owner')"):
-                admin.execute("grant audit_owner to wb_plain_owner with admin option")
-        with (
-            server.scratch_database(owner="wb_plain_owner") as name,
-            server.session(name, user="wb_plain_owner") as conn,
-        ):
-            assert not value(conn, "select rolsuper from pg_roles where rolname = current_user")
-            example.apply_schema(conn)
-            assert example.generate(conn, scale=0.001).order_items > 500
-    finally:
-        with server.session() as admin:
-            admin.execute("drop role wb_plain_owner")
+def test_the_load_needs_no_superuser(server: Server, empty_shop: str) -> None:
+    """A role that owns its database and may take on audit_owner applies the schema and fills it."""
+    name = f"wb_plain_owner_{os.getpid()}"
+    role = sql.Identifier(name)
+    with server.session(empty_shop) as admin:
+        admin.execute(sql.SQL("create role {} login").format(role))
+        admin.execute(sql.SQL("grant audit_owner to {}").format(role))
+        try:
+            with server.scratch_database(owner=name) as database, server.session(database, user=name) as conn:
+                assert not value(conn, "select rolsuper from pg_roles where rolname = current_user")
+                example.apply_schema(conn)
+                assert example.generate(conn, scale=0.001).order_items > 500
+        finally:
+            admin.execute(sql.SQL("drop role {}").format(role))
 
 
 def test_the_digest_names_the_files(server: Server) -> None:

@@ -47,6 +47,9 @@ comment on column shop.order_items.status is
 comment on column shop.order_items.created_at is 'When the row was inserted; fixed.';
 comment on column shop.order_items.updated_at is 'When the row last changed.';
 
+comment on constraint order_items_order_id_currency_code_fkey on shop.order_items is
+    'Served by the index of the primary key: order_id alone finds the lines of one order and no others.';
+
 create index order_items_product_id_currency_code_idx on shop.order_items (product_id, currency_code);
 
 create trigger order_items_timestamps
