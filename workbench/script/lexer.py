@@ -28,7 +28,8 @@ _TOKEN = re.compile(
   | (?P<unicode>[uU]&["'])
   | (?P<prefixed>[bBxXnN]')
   | (?P<word>{_IDENT})
-  | (?P<number>(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9][0-9_]*)(?:[eE][+-]?[0-9][0-9_]*)?(?:{_IDENT})?)
+  | (?P<number>(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9][0-9_]*)
+      (?:[eE][+-]?[0-9][0-9_]*(?:{_IDENT})?|[eE][+-]|{_IDENT})?)
   | (?P<dollar>\$(?:[{_IDENT_START}][{_IDENT_START}0-9]*)?\$)
   | (?P<parameter>\$[0-9]+(?:{_IDENT})?)
   | (?P<quote>['"])
@@ -107,7 +108,7 @@ class Variable:
 class Statement:
     r"""A statement, from its first token to its end, with the COPY data that follow it.
 
-    *code* is the text with its comments and the contents of its strings blanked (same length).
+    *code* is the text with comments and the contents of strings and quoted names blanked (same length).
     *terminated* is whether ``;`` or a sending meta-command ended it; the end of the file did otherwise.
     *joined* is whether ``\;`` joins several statements in it.
     *open* names what was left unclosed at the end of the file (``quote``, ``comment``, ``parenthesis``).
@@ -127,7 +128,8 @@ class Statement:
     @cached_property
     def text(self) -> str:
         """The SQL of the statement, without its terminator and without meta-commands."""
-        return " ".join(part.text for part in self.parts if isinstance(part, Sql)).rstrip().removesuffix(";")
+        text = "\n".join(part.text for part in self.parts if isinstance(part, Sql))
+        return text.removesuffix(";") if self.code.endswith(";") else text.rstrip()
 
     @cached_property
     def words(self) -> tuple[str, ...]:
@@ -158,7 +160,10 @@ class _Pending:
 
 
 class Lexer:
-    """One pass over the *text* of a script; `items` yields what psql would act on, in order."""
+    """One pass over the *text* of a script; `items` yields what psql would act on, in order.
+
+    *unclosed_comment* is the line of a comment that runs to the end of the text, once all items are out.
+    """
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -166,6 +171,7 @@ class Lexer:
         self._line = 1
         self._counted = 0
         self._standard_strings = True
+        self.unclosed_comment: int | None = None
         self._reset()
 
     def items(self) -> Iterator[Statement | MetaCommand]:
@@ -233,16 +239,16 @@ class Lexer:
         elif kind == "close":
             self._parentheses = max(0, self._parentheses - 1)
         elif kind == "pushed":
-            code = " " + code[1]
-            if code[1] == ";":
+            code = "  "
+            if token[0] == r"\;":
                 self._word_count = 0
                 self._pending.joined = True
         elif kind == "variable":
             self._variable(code, begin)
         elif kind in ("quote", "escaped", "unicode", "prefixed", "dollar"):
             end = self._quoted_end(kind, token)
-            text = self.text[begin:end]
-            code = text if code == '"' else code[-1] + " " * (end - begin - 2) + text[-1:]
+            closing = " " if self._open else self.text[end - 1]
+            code = code[-1] + " " * (end - begin - 2) + closing
         self._add(self.text[begin:end], code)
         self._position = end
 
@@ -294,6 +300,7 @@ class Lexer:
                 edge = _COMMENT_EDGE.search(text, end)
                 if edge is None:
                     self._open, end = "comment", len(text)
+                    self.unclosed_comment = self._line_of(begin)
                     break
                 depth += 1 if edge[0] == "/*" else -1
                 end = edge.end()
@@ -369,6 +376,10 @@ class Lexer:
             while (argument := _SLASH_ARGUMENT.match(text, end)) is not None:
                 end = argument.end()
         command = MetaCommand(name, text[position:end], self._line_of(begin))
+        if name == "copy" and not self._pending.parts and (statement := _copied(command)):
+            self._position = end
+            yield self._with_data(statement) if reads_data(statement) else statement
+            return
         if text.startswith("\\\\", end):
             end += 2
         self._position = end
@@ -382,6 +393,14 @@ class Lexer:
             yield from self._finish(end, terminated=True)
         elif command.name in ("r", "reset"):
             self._reset()
+
+
+def _copied(command: MetaCommand) -> Statement | None:
+    r"""``\copy … from stdin`` in a script is COPY … FROM STDIN; None where it reads or writes a file."""
+    text = "copy " + command.arguments.strip().rstrip(";").rstrip()
+    statement = Statement(command.line, command.line, (Sql(text + ";", command.line),), code=text + ";")
+    tree = statement.tree
+    return statement if isinstance(tree, pglast.ast.CopyStmt) and not tree.filename else None
 
 
 class TextAfterCopy(Exception):

@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import re
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from workbench.engines.postgres import Server
 from workbench.errors import EngineError, ScriptFailed, ScriptRefused, WorkbenchError
@@ -30,7 +31,8 @@ from workbench.script.sanitize import (
 from workbench.script.stand_ins import Extensions, StandIn, create_beforehand, resolve_extensions
 from workbench.sql import fetch
 
-_MOST_ATTEMPTS = 25
+_MOST_ATTEMPTS = 40
+_CANCELED = "57014"
 _ENGINE_TROUBLE = frozenset({"08", "53", "57", "58"})  # connection, resources, operator, system (appendix A)
 # A whole script may take this many times as long as its longest statement.
 _SCRIPT_TIMEOUTS = 10
@@ -48,6 +50,21 @@ class LoadReport:
     elapsed_s: float
     role: str = ""
     password: str = field(default="", repr=False)
+
+    def as_dict(self) -> dict[str, Any]:
+        """As plain data for the environment of a child process; it holds the password of *role*."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> LoadReport:
+        """The report that `as_dict` wrote, also after a trip through JSON."""
+        stood_in = tuple(
+            StandIn(each["extension"], each["how"], tuple(each["lines"]), tuple(each["objects"]))
+            for each in data["stood_in"]
+        )
+        left_out = tuple(LeftOut(**each) for each in data["left_out"])
+        roles = tuple(data["roles_created"])
+        return cls(**{**data, "stood_in": stood_in, "left_out": left_out, "roles_created": roles})
 
 
 @contextlib.contextmanager
@@ -113,24 +130,30 @@ def _load(
 ) -> str:
     """The name of a database that holds the script.
 
-    A statement that fails for what the engine lacks is remedied, and the script starts again in an
-    empty database; from the second attempt on all such statements of an attempt are found at once.
+    A statement that fails for what the engine lacks is remedied, and the script starts again in an empty
+    database. Probes, which go on after an error and copy no rows, find all such statements of a kind at
+    once; what counts in the end is a run that stops at the first error and meets none.
     """
-    for attempt in range(_MOST_ATTEMPTS):
+    probing = False
+    for _ in range(_MOST_ATTEMPTS):
         database = server.scratch_database(owner=remedies.roles.loader, label=Path(remedies.plan.path).stem)
         dbname = databases.enter_context(database)
-        load = _Load(server, remedies, dbname, timeout_s)
-        rendered, outcome = load.run(stop_on_error=attempt == 0)
-        if not outcome.errors and not outcome.status and not outcome.timed_out:
+        load = _Load(server, remedies, dbname, timeout_s, probing=probing)
+        rendered, outcome = load.run()
+        if probing and not outcome.timed_out:
+            remedied = [load.remedy(rendered, error) for error in outcome.errors]
+            probing = any(remedied)
+        elif not outcome.errors and not outcome.status and not outcome.timed_out:
             return dbname
-        first, *others = outcome.errors or (None,)
-        if outcome.timed_out or first is None or not load.remedy(rendered, first, strict=strict):
-            raise load.failure(rendered, outcome)
-        for error in others:
-            load.remedy(rendered, error, strict=strict)
+        else:
+            first = None if outcome.timed_out or not outcome.errors else outcome.errors[0]
+            if first is None or strict or not load.remedy(rendered, first):
+                raise load.failure(rendered, outcome)
+            probing = True
         databases.close()
     raise ScriptFailed(
-        f"still fails after {_MOST_ATTEMPTS} attempts to do without what is missing", path=remedies.plan.path
+        f"still fails after {_MOST_ATTEMPTS} attempts to do without what this engine lacks",
+        path=remedies.plan.path,
     )
 
 
@@ -142,9 +165,10 @@ class _Load:
     remedies: Remedies
     dbname: str
     timeout_s: float
+    probing: bool
     running: str = ""
 
-    def run(self, *, stop_on_error: bool) -> tuple[Rendered, Outcome]:
+    def run(self) -> tuple[Rendered, Outcome]:
         """Prepare the database and let psql run the script as it now stands."""
         roles = self.remedies.roles
         login = Login(self.server, self.dbname, roles.loader, roles.password)
@@ -153,23 +177,21 @@ class _Load:
         with self.server.session(self.dbname) as conn, loader.session(self.dbname) as owner:
             create_beforehand(conn, self.remedies.extensions.beforehand, roles.loader)
             self.remedies.declare(conn, owner)
-        rendered = render(self.remedies.steps)
+        rendered = render(self.remedies.steps, with_data=not self.probing)
         outcome = run_psql(
             login,
             rendered.text,
-            stop_on_error=stop_on_error,
+            stop_on_error=not self.probing,
             statement_timeout_s=self.timeout_s,
             timeout_s=self.timeout_s * _SCRIPT_TIMEOUTS,
             at_timeout=self._note_running,
         )
         return rendered, outcome
 
-    def remedy(self, rendered: Rendered, error: PsqlError, *, strict: bool) -> bool:
+    def remedy(self, rendered: Rendered, error: PsqlError) -> bool:
         """Whether the next attempt can do without what *error* misses."""
         number = rendered.step_at(error.line)
-        if number is None or strict:
-            return False
-        return self.remedies.apply(number, error)
+        return number is not None and self.remedies.apply(number, error, with_rows=not self.probing)
 
     def _note_running(self) -> None:
         with self.server.session() as conn:
@@ -192,9 +214,8 @@ class _Load:
                 return ScriptRefused(
                     "psql found a meta-command where there should be none", path=path, line=line
                 )
-            if error.sqlstate[:2] in _ENGINE_TROUBLE or (
-                not error.sqlstate and "connection" in error.message
-            ):
+            trouble = error.sqlstate[:2] in _ENGINE_TROUBLE and error.sqlstate != _CANCELED
+            if trouble or (not error.sqlstate and "connection" in error.message):
                 return EngineError(f"{path}:{line}: {message}")
             return ScriptFailed(message, path=path, line=line)
         last = next((line for line in reversed(outcome.output.splitlines()) if line.strip()), "")
@@ -207,7 +228,7 @@ def place(steps: Sequence[Step], rendered: Rendered, error: PsqlError) -> int:
     if number is None:
         return rendered.origin[min(error.line, len(rendered.origin)) - 1][1]
     step = steps[number]
-    if error.query_line and not error.internal:
+    if error.query_line and not error.internal and not step.rewritten:
         first = rendered.first_line(number)
         index = min(first + error.query_line - 2, len(rendered.origin) - 1)
         return rendered.origin[index][1]
@@ -221,7 +242,7 @@ def describe(steps: Sequence[Step], rendered: Rendered, error: PsqlError, timeou
     """What went wrong, in one line, without the passwords of the statement."""
     number = rendered.step_at(error.line)
     text = "" if number is None else steps[number].item.text
-    if error.sqlstate == "57014":
+    if error.sqlstate == _CANCELED:
         return f"the statement ran into the time-out of {timeout_s:g} s: raise --timeout ({brief(text)})"
     message = f"{error.message}: {error.detail}" if error.detail else error.message
     for secret in filter(None, secrets_in(text)):

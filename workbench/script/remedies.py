@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pglast import ast
 from pglast.stream import RawStream
@@ -27,6 +27,12 @@ _NO_SUCH_SETTING = frozenset({"42704", "22023"})
 _NAMED = re.compile(
     r"(?P<kind>type|function|procedure|role|language|relation|schema|server|foreign-data wrapper|"
     r"operator class|text search configuration) \"?(?P<name>.+?)\"?(?:\((?P<arguments>.*)\))? does not exist"
+)
+_CREATES = re.compile(
+    r"create\s+(?:(?:or|replace|global|local|temp|temporary|unlogged|materialized|recursive|foreign|table|view|type|"
+    r"domain|function|procedure|aggregate|sequence|schema|server|data|wrapper|operator|class|family|text|search|"
+    r"configuration|dictionary|collation|trusted|procedural|language|access|method|if|not|exists)\s+)+"
+    r'(?:(?:"(?:[^"]|"")+"|[\w$]+)\.)?',
 )
 _LANGUAGE = re.compile(r'(?:permission denied for )?language "?(?P<name>[^"]+?)"?(?: does not exist)?$')
 _RUN_AT_ONCE = (ast.SelectStmt, ast.CallStmt, ast.DoStmt, ast.InsertStmt, ast.UpdateStmt, ast.DeleteStmt)
@@ -120,8 +126,11 @@ class Remedies:
 
     # -- after a failure
 
-    def apply(self, number: int, error: PsqlError) -> bool:
-        """Whether something can be done about the *error* of step *number*; if so, it is done."""
+    def apply(self, number: int, error: PsqlError, *, with_rows: bool) -> bool:
+        """Whether something can be done about the *error* of step *number*; if so, it is done.
+
+        Without its rows (*with_rows* false) a foreign key that is broken says nothing about the file.
+        """
         step = self.steps[number]
         if not isinstance(step.item, Statement) or not step.runs:
             return False
@@ -139,7 +148,7 @@ class Remedies:
             return self._leave_out(number, error.message)
         if isinstance(step.item.tree, ast.VariableSetStmt) and error.sqlstate in _NO_SUCH_SETTING:
             return self._leave_out(number, f"this engine does not take the setting: {error.message}")
-        if error.sqlstate == _FOREIGN_KEY_VIOLATED:
+        if error.sqlstate == _FOREIGN_KEY_VIOLATED and with_rows:
             return self._not_valid(number, error)
         if error.sqlstate in _UNDEFINED and not self._defined(named):
             if self.extensions.missing:
@@ -168,12 +177,8 @@ class Remedies:
         bare = name.removesuffix("[]").split(".")[-1].split("(")[0]
         if not bare:
             return False
-        creates = re.compile(rf'\bcreate\b[^(;]*?(?:["\s.]){re.escape(bare)}(?:["\s(;]|$)', re.IGNORECASE)
-        return any(
-            step.runs and isinstance(step.item, Statement) and step.item.words[:1] == ("create",)
-            and step.item.words[:2] != ("create", "index") and creates.match(step.item.text)
-            for step in self.steps
-        )  # fmt: skip
+        creates = re.compile(_CREATES.pattern + rf'"?{re.escape(bare)}(?![\w$])', re.IGNORECASE)
+        return any(step.runs and creates.match(step.item.text) for step in self.steps)
 
     def _left_out_mentions(self, name: str) -> bool:
         bare = re.compile(rf"(?<!\w){re.escape(name.split('.')[-1].split('(')[0])}(?!\w)", re.IGNORECASE)
@@ -219,7 +224,7 @@ class Remedies:
         reason = (
             f"the language {language} is not open to the script: declared with a body that raises an error"
         )
-        self.steps[number] = Step(step.item, step.instead(text).parts, left_out=reason)
+        self.steps[number] = replace(step.instead(text), left_out=reason)
         return True
 
     def _not_valid(self, number: int, error: PsqlError) -> bool:
@@ -237,7 +242,7 @@ class Remedies:
             return False
         reason = f"added as NOT VALID, since rows of the file break it: {error.detail or error.message}"
         self.steps[number] = Step(
-            step.item, step.instead(step.item.text + " not valid;").parts, left_out=reason
+            step.item, step.instead(step.item.text + "\nnot valid;").parts, left_out=reason
         )
         return True
 

@@ -16,6 +16,7 @@ from pglast.visitors import Visitor
 
 from workbench.errors import ScriptError, ScriptFailed, ScriptRefused
 from workbench.script.lexer import Lexer, MetaCommand, Sql, Statement, TextAfterCopy
+from workbench.sql import read
 
 _SHOWN = 80
 
@@ -117,6 +118,7 @@ _REACHES: dict[str, str] = {
     "watch": "repeats a statement without end",
     "write": "writes a file",
 }
+_QUERIES = frozenset({"select", "with", "values", "table", "insert", "update", "delete", "merge", "show"})
 _OWN_VARIABLES = re.compile(
     r"(AUTOCOMMIT_|COMP_|ECHO|ENCODING$|FETCH_COUNT$|HIDE_|HIST|IGNOREEOF$|LAST_|ON_ERROR|PROMPT|QUIET$|"
     r"SHELL_|SHOW_|SINGLE|VERBOSITY$|WATCH_|DBNAME$|HOST$|PORT$|USER$|SERVER_VERSION|SQLSTATE$|VERSION)"
@@ -201,13 +203,15 @@ class ExtensionUse:
 class Step:
     """One item of the file and what becomes of it.
 
-    *parts* is what psql gets (none where it is left out), *left_out* why it does not get it.
+    *parts* is what psql gets (none where it is left out), *left_out* why it does not get it as it
+    stands; *rewritten* is whether its lines are no longer those of the file.
     """
 
     item: Statement | MetaCommand
     parts: tuple[Sql | MetaCommand, ...] = ()
     left_out: str | None = None
     extension: ExtensionUse | None = None
+    rewritten: bool = False
 
     @property
     def line(self) -> int:
@@ -228,7 +232,7 @@ class Step:
 
     def instead(self, text: str) -> Step:
         """The same step with *text* in the place of its SQL."""
-        return replace(self, parts=(Sql(text, self.line),))
+        return replace(self, parts=(Sql(text, self.line),), rewritten=True)
 
 
 @dataclass(frozen=True)
@@ -452,6 +456,10 @@ class _Planner:
             elif isinstance(decided, MetaCommand):
                 parts.append(decided)
         step = Step(statement, tuple(parts))
+        self._check_copy(statement)
+        for part in parts:
+            if isinstance(part, MetaCommand) and part.name == "gexec":
+                step = self._executed(step, statement)
         if statement.data is not None and self.conditionals:
             raise self.refuse(
                 statement.line, r"COPY … FROM STDIN between \if and \endif cannot be told from SQL"
@@ -467,18 +475,42 @@ class _Planner:
             return step.without(_DATABASE)
         return step
 
+    def _check_copy(self, statement: Statement) -> None:
+        r"""What psql may take for COPY … FROM STDIN must be seen as such: the lines after it are data."""
+        if statement.joined and re.search(r"\bcopy\b", statement.code, re.IGNORECASE):
+            raise self.refuse(
+                statement.line, r"COPY joined to other statements by \;: give it a statement of its own"
+            )
+        if statement.words[:1] == ("copy",) and statement.variables:
+            raise self.refuse(statement.line, "COPY with psql variables: write their values")
+        sending = [part for part in statement.parts if isinstance(part, MetaCommand) and part.sends]
+        if any(part.name not in ("g", "gx", "crosstabview") for part in sending) and (
+            statement.joined or not statement.words or statement.words[0] not in _QUERIES
+        ):
+            raise self.refuse(sending[0].line, rf"{sending[0].text} after something else than one query")
+
+    def _executed(self, step: Step, statement: Statement) -> Step:
+        r"""``query \gexec`` as a block: a COPY that it ran would read the script's lines as data."""
+        if statement.variables:
+            raise self.refuse(statement.line, r"\gexec of a query with psql variables: write their values")
+        tag = f"$gexec_{secrets.token_hex(8)}$"
+        return step.instead(
+            read("script/gexec.sql").replace("$gexec$", tag).replace("{query}", statement.text)
+        )
+
     def _check_variables(self, statement: Statement) -> None:
         """psql scans the value of a bare :variable as SQL: it must be closed in itself, and known."""
-        for variable in statement.variables:
-            if variable.form != "bare":
-                continue
-            if variable.name in self.variables:
+        bare = [variable for variable in statement.variables if variable.form == "bare"]
+        text = statement.text
+        for variable in bare:
+            if variable.name in self.variables and not self.from_server:
                 value = self.variables[variable.name]
                 if value is None or not _closed(value):
                     raise self.refuse(
                         variable.line,
                         f":{variable.name} may hold quotes or commands: write :'{variable.name}'",
                     )
+                text = re.sub(rf":{re.escape(variable.name)}(?!\w)", lambda _, value=value: value or "", text)  # type: ignore[misc]
             elif variable.name.startswith("LAST_ERROR") or (
                 self.from_server and not variable.name[0].isdigit()
             ):
@@ -486,6 +518,8 @@ class _Planner:
                     variable.line,
                     f":{variable.name} may come from the server and hold commands: write :'{variable.name}'",
                 )
+        if bare and re.match(r"[\s(]*copy\b", text, re.IGNORECASE):
+            raise self.refuse(bare[0].line, "COPY with psql variables: write their values")
 
     def _looked_at(self, step: Step, statement: Statement, words: str) -> Step:
         tree = statement.tree
@@ -501,6 +535,8 @@ class _Planner:
 
     def _unparsed(self, step: Step, words: str) -> Step:
         """Statements with psql variables in them do not parse: their first words must do."""
+        if not isinstance(step.item, Statement) or not step.item.variables:
+            return step
         if re.match(r"(create|drop|alter|comment on) database\b", words):
             return step.without(_DATABASE)
         if re.match(r"(create|drop|alter) (role|group|user (?!mapping))", words + " "):
@@ -528,13 +564,15 @@ class _Planner:
             for found in reversed(list(_TABLESPACE.finditer(statement.code))):
                 blank = re.sub(r"[^\n]", " ", text[found.start() : found.end()])
                 text = text[: found.start()] + blank + text[found.end() :]
-            return replace(step.instead(text), left_out=None)
+            return replace(step.instead(text), rewritten=False)
         return step
 
     def _CreateRoleStmt(self, step: Step, tree: Any) -> Step:  # noqa: N802
         return step.without(None)
 
     def _CreateExtensionStmt(self, step: Step, tree: Any) -> Step:  # noqa: N802
+        if tree.extname == "plpgsql":
+            return step.without(None)
         schema = next((option.arg.sval for option in tree.options or () if option.defname == "schema"), None)
         return replace(step, extension=ExtensionUse(tree.extname, schema, step.line))
 
@@ -656,7 +694,8 @@ def plan(text: str, path: str) -> Plan:
     planner = _Planner(path)
     steps: list[Step] = []
     try:
-        for item in Lexer(text).items():
+        lexer = Lexer(text)
+        for item in lexer.items():
             if isinstance(item, Statement):
                 steps.append(planner.statement(item))
             else:
@@ -672,6 +711,10 @@ def plan(text: str, path: str) -> Plan:
         raise planner.refuse(
             exc.line, "SQL follows COPY … FROM STDIN on its line: give it a line of its own"
         ) from exc
+    if lexer.unclosed_comment and not planner.ended:
+        raise ScriptFailed(
+            "the comment that begins here is never closed", path=path, line=lexer.unclosed_comment
+        )
     if not any(isinstance(step.item, Statement) for step in steps):
         raise ScriptError("there is no statement in it", path=path)
     return Plan(path, tuple(steps), tuple(planner.roles))
@@ -680,8 +723,10 @@ def plan(text: str, path: str) -> Plan:
 # -- what psql reads
 
 
-def render(steps: Sequence[Step]) -> Rendered:
+def render(steps: Sequence[Step], *, with_data: bool = True) -> Rendered:
     r"""The script for psql, locked by ``\restrict`` with a fresh random key around each meta-command.
+
+    Without *with_data*, COPY … FROM STDIN is left out: after one that fails, psql would read its rows as SQL.
 
     Each statement ends on a line of its own, so that the line psql names tells which one it was.
     """
@@ -696,6 +741,9 @@ def render(steps: Sequence[Step]) -> Rendered:
     key = secrets.token_hex(16)
     emit([rf"\restrict {key}"], -1, 1)
     for number, step in enumerate(steps):
+        copies = isinstance(step.item, Statement) and step.item.data is not None
+        if copies and not with_data:
+            continue
         for part in step.parts:
             if isinstance(part, Sql):
                 emit(part.text.split("\n"), number, part.line)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
+from pglast import ast
 from psycopg2 import sql
 
 from workbench.engines.postgres import Connection
@@ -13,6 +16,7 @@ from workbench.sql import fetch, path, read
 
 CORE_FUNCTIONS = "core functions"
 DECLARED = "declared types and functions"
+_ON_EXTENSION = re.compile(r"(?:comment\s+on|drop|alter)\s+extension\b", re.IGNORECASE)
 # Not trusted by PostgreSQL, since their scripts run as a superuser, and yet safe to make in an empty
 # database: none reaches files, the network or other sessions for a role without rights.
 SAFE = frozenset(
@@ -108,13 +112,30 @@ def resolve_extensions(conn: Connection, plan: Plan) -> tuple[Plan, Extensions]:
     """
     available = {row["name"]: row["trusted"] for row in fetch(conn, "script/extensions.sql")}
     found = Extensions()
-    in_place: set[str] = {"plpgsql"}
+    in_place: set[str] = set()
     steps: list[Step] = []
     for step in plan.steps:
         if step.extension is not None:
             step = _resolve(conn, step, step.extension, available, found, in_place)
         steps.append(step)
-    return replace(plan, steps=tuple(steps)), found
+    return replace(plan, steps=tuple(_without_foreign(step, in_place) for step in steps)), found
+
+
+def _without_foreign(step: Step, in_place: set[str]) -> Step:
+    """Leave out what only an extension's owner may do: the loader owns those that it created in place."""
+    if not step.runs or not _ON_EXTENSION.match(step.item.text):
+        return step
+    names = _extensions_changed(getattr(step.item, "tree", None))
+    return step.without(None) if names - in_place else step
+
+
+def _extensions_changed(tree: Any) -> set[str]:
+    """The extensions that COMMENT ON, DROP or ALTER EXTENSION names."""
+    if isinstance(tree, ast.CommentStmt):
+        return {tree.object.sval}  # type: ignore[union-attr]
+    if isinstance(tree, ast.DropStmt):
+        return {each.sval for each in tree.objects or ()}
+    return {tree.extname} if tree is not None else set()
 
 
 def _resolve(
@@ -125,8 +146,6 @@ def _resolve(
     found: Extensions,
     in_place: set[str],
 ) -> Step:
-    if use.name == "plpgsql":
-        return step.without(None)
     if available.get(use.name):
         in_place.add(use.name)
         text = sql.SQL("create extension if not exists {}").format(sql.Identifier(use.name))
