@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import psycopg2
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE
@@ -21,7 +22,15 @@ from workbench.proof.constraints.targets import Setting, Target, read_setting, t
 from workbench.proof.constraints.trial import try_out, untried
 from workbench.proof.constraints.violations import plan
 
-__all__ = ["KINDS", "Attempt", "Kind", "Outcome", "attempt_constraints", "constraint_summary"]
+__all__ = [
+    "KINDS",
+    "Attempt",
+    "Kind",
+    "Outcome",
+    "attempt_constraints",
+    "attempt_once_fixed",
+    "constraint_summary",
+]
 
 _LONGEST_STATEMENT_S = 5.0
 
@@ -36,11 +45,39 @@ def attempt_constraints(conn: Connection, catalog: Catalog, *, limit_s: float = 
     one always precedes is tried with that one lifted, which its reason says. After *limit_s* the
     constraints that are left are named as not tried. Raises FeatureUnavailable where *conn* is no superuser.
     """
+    deadline = time.monotonic() + limit_s
+    with _undone(conn, limit_s):
+        setting = read_setting(conn, catalog)
+        return list(_attempts(conn, setting, targets(setting), deadline, limit_s))
+
+
+def attempt_once_fixed(
+    conn: Connection, catalog: Catalog, accepted: Attempt, fix: str, *, limit_s: float = 60
+) -> Attempt:
+    """What becomes of an *accepted* attempt once the statement *fix* has run; *fix* is rolled back, too.
+
+    Raises psycopg2.Error where *fix* fails, as it does where rows violate the constraint.
+    """
+    with _undone(conn, limit_s):
+        conn.execute(fix)
+        setting = read_setting(conn, catalog)
+        again = [
+            target
+            for target in targets(setting)
+            if (target.owner, target.constraint, target.kind)
+            == (accepted.table, accepted.constraint, accepted.kind)
+        ]
+        (found,) = _attempts(conn, setting, again, time.monotonic() + limit_s, limit_s)
+        return found
+
+
+@contextmanager
+def _undone(conn: Connection, limit_s: float) -> Iterator[None]:
+    """A transaction in which constraints can be tried one by one, rolled back after the block."""
     if not conn.autocommit or conn.info.transaction_status != TRANSACTION_STATUS_IDLE:
         raise ValueError(
             "attempts need an autocommit connection outside a transaction, to roll back what they do"
         )
-    deadline = time.monotonic() + limit_s
     try:
         try:
             sql.run(conn, ["proof/transaction/begin.sql"], {"statement_timeout": _statement_timeout(limit_s)})
@@ -48,18 +85,20 @@ def attempt_constraints(conn: Connection, catalog: Catalog, *, limit_s: float = 
             raise FeatureUnavailable(
                 "trying to break constraints", conn.info.user, hint="name a superuser of the scratch server"
             ) from exc
-        sql.run(conn, ["proof/valid_literals.sql"])
-        return list(_attempts(conn, read_setting(conn, catalog), deadline, limit_s))
+        sql.run(conn, ["proof/transaction/operators.sql", "proof/valid_literals.sql"])
+        yield
     finally:
         if not conn.closed:
             sql.run(conn, ["proof/transaction/rollback.sql"])
 
 
-def _attempts(conn: Connection, setting: Setting, deadline: float, limit_s: float) -> Iterator[Attempt]:
-    """The attempts on all targets, those on one table together."""
+def _attempts(
+    conn: Connection, setting: Setting, tried: Sequence[Target], deadline: float, limit_s: float
+) -> Iterator[Attempt]:
+    """The attempts on the targets, those on one table together."""
     valid = ValidLiterals(conn)
     by_table: dict[tuple[str, str], list[Target]] = {}
-    for target in targets(setting):
+    for target in tried:
         key = (target.table.schema, target.table.name) if target.table else ("", "")
         by_table.setdefault(key, []).append(target)
     rows = existing_rows(conn, [group[0].table for group in by_table.values() if group[0].table])

@@ -31,6 +31,7 @@ class _Reading(Visitor):
         super().__init__()
         self.names: list[str] = []
         self.literals = Literals()
+        self.patterns: set[str] = set()
 
     def visit_ColumnRef(self, ancestors: Any, node: ast.ColumnRef) -> None:  # noqa: N802  # called by name
         if name := _last_name(node.fields):
@@ -42,6 +43,7 @@ class _Reading(Visitor):
             return
         matching = matching_regex if operator in _REGEX else matching_like
         for pattern in _strings_beneath(node.rexpr):
+            self.patterns.add(pattern)
             self.literals.strings += matching(pattern)
 
     def visit_A_Const(self, ancestors: Any, node: ast.A_Const) -> None:  # noqa: N802  # called by name
@@ -87,7 +89,8 @@ def read(expression: str) -> tuple[tuple[str, ...], Literals]:
         return (), Literals()
     reading = _Reading()
     reading(tree)
-    return tuple(dict.fromkeys(reading.names)), reading.literals
+    strings = [text for text in reading.literals.strings if text not in reading.patterns]
+    return tuple(dict.fromkeys(reading.names)), Literals(strings, reading.literals.numbers)
 
 
 def exclusion_elements(definition: str) -> list[tuple[str, str]]:

@@ -18,8 +18,8 @@ _NUMBER = re.compile(r"-?\d+(\.\d+)?\Z", re.ASCII)
 _NUMERIC_TYPES = ("smallint", "integer", "bigint", "numeric", "real", "double precision")
 _PERIOD = re.compile(r"FOREIGN KEY \(.*\bPERIOD\b.*\) REFERENCES", re.DOTALL)
 _UNUSUAL = (
-    "1500000000", "31999", "a new value", "new", "N", "6f1c2a9e-3b47-4d15-9c8a-5e0d7b21f463", "2077-07-07",
-    "[2077-07-07,2077-07-08)", "[1500000000,1500000001)", "10.77.77.77",
+    "a new value", "new", "NEW", "N", "1500000000", "31999", "6f1c2a9e-3b47-4d15-9c8a-5e0d7b21f463",
+    "2077-07-07", "[2077-07-07,2077-07-08)", "[1500000000,1500000001)", "10.77.77.77",
 )  # fmt: skip
 
 
