@@ -42,11 +42,11 @@ from traitlets import Bool, Int
 
 from workbench.errors import BadInput, SourceUnreachable, WorkbenchError
 from workbench.script.lexer import Lexer, MetaCommand, Statement
+from workbench.source import ENCODED_URL
 
 DISPLAY_LIMIT = 100
 _POSTGRESQL = re.compile(r"(postgres|postgresql|postgresql\+psycopg2)://", re.IGNORECASE)
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
-_ENCODED = re.compile(r"[^:/?#]+://(?:[^:@/?#]*(?::[^@/?#]*)?@)?[^@?#]*(?:\?[^@#]*)?", re.DOTALL)
 _SECRETS = ("password", "sslpassword", "oauth_client_secret")
 _HIDDEN = "***"
 
@@ -91,7 +91,7 @@ def connect_sql(
     """
     if not _URL.match(url):
         raise BadStatement("this is not a database's URL: write postgresql://user@host:port/database")
-    if not _ENCODED.fullmatch(url):
+    if not ENCODED_URL.fullmatch(url):
         # where a password ends is a guess then, so nothing of it is repeated
         raise BadStatement(
             "the URL has a character that must be percent-encoded in a user, a password or a name: "

@@ -16,9 +16,9 @@ import re
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
 import psycopg2
@@ -34,12 +34,14 @@ from workbench.engines.postgres import (
     require_supported,
 )
 from workbench.errors import BadInput, SourceError, SourceUnreachable
-from workbench.script import LeftOut, LoadReport, StandIn
+from workbench.script import LoadReport
 
 EXAMPLE = "ecommerce"
 _SHARED = "WORKBENCH_SHARED_SOURCE"
 _PASSWORD = "PGPASSWORD"  # noqa: S105 - the name of libpq's variable
 _SECRET_PARAMETERS = frozenset({"password", "sslpassword", "oauth_client_secret"})
+# where a user, a password or a name holds a bare @ / ? or #, what ends where is a guess
+ENCODED_URL = re.compile(r"[^:/?#]+://(?:[^:@/?#]*(?::[^@/?#]*)?@)?[^@?#]*(?:\?[^@#]*)?", re.DOTALL)
 _POSTGRES_SCHEMES = ("postgresql", "postgres", "postgresql+psycopg2")
 
 Kind = Literal["example", "file", "database"]
@@ -108,6 +110,11 @@ def _resolve_url(spec: str) -> Source:
         raise SourceError(
             f"a {scheme}:// source is not supported: give a postgresql:// URL, a .sql file or {EXAMPLE!r}"
         )
+    if not ENCODED_URL.fullmatch(spec):
+        raise SourceError(
+            "the URL has a character that must be percent-encoded in a user, a password or a name: "
+            "write @ as %40, / as %2F, ? as %3F, # as %23"
+        )
     shown = re.sub(r"//[^/@]*@", "//", spec)  # whatever is wrong with it, its login is not shown
     try:
         parts = urlsplit(spec)
@@ -144,7 +151,7 @@ class OpenSource:
     options: Options
     server: Server
     connection: Connection
-    sql_url: str
+    sql_url: str = field(repr=False)
     looked_at_on: str
     load: LoadReport | None
     _make_base: Callable[[], str]
@@ -168,14 +175,17 @@ class OpenSource:
 
     @contextlib.contextmanager
     def scratch(self) -> Iterator[Connection]:
-        """A superuser's connection to a fresh copy, dropped after the block.
+        """A connection to a fresh copy, dropped after the block.
 
-        The copy of a named database has its structure and no rows. Raises SourceError where the
-        named database does not allow its structure to be dumped.
+        For the example it is a superuser's. What a script made is other people's code: its copy is
+        owned and opened by the role without rights that loaded it, so that no function, trigger or
+        index expression of it runs as anybody else. The copy of a named database has its structure
+        and no rows. Raises SourceError where the named database does not allow its structure to be
+        dumped.
         """
         with (
-            self.server.scratch_database(template=self.base, label="proof") as name,
-            self.server.session(name) as conn,
+            _copy(self.server, self.base, self.load, "proof") as (access, name),
+            access.session(name) as conn,
         ):
             yield conn
 
@@ -208,19 +218,27 @@ def open_source(spec: str, server: Server, options: Options | None = None) -> It
         return
     with (
         _base_of(source, server, options) as (base, load),
-        server.scratch_database(template=base, label="source") as name,
-        server.session(name) as conn,
+        _copy(server, base, load, "source") as (access, name),
+        access.session(name) as conn,
     ):
         yield OpenSource(
             source,
             options,
             server,
             conn,
-            sql_url=server.url(name),
+            sql_url=access.url(name),
             looked_at_on=server.description,
             load=load,
             _make_base=lambda: base,
         )
+
+
+@contextlib.contextmanager
+def _copy(server: Server, base: str, load: LoadReport | None, label: str) -> Iterator[tuple[Server, str]]:
+    """A copy of *base* and the server as whoever may work in it: the script's own role, or ourselves."""
+    owner, access = (load.role, script.as_loader(server, load)) if load else (None, server)
+    with server.scratch_database(template=base, owner=owner, label=label) as name:
+        yield access, name
 
 
 @contextlib.contextmanager
@@ -240,7 +258,7 @@ def shared_source(spec: str, server: Server, options: Options | None = None) -> 
                 stack.enter_context(_environment(_PASSWORD, source.secret))
         else:
             base, load = stack.enter_context(_base_of(source, server, options))
-            shared = {"key": _key(source, options), "base": base, "load": asdict(load) if load else None}
+            shared = {"key": _key(source, options), "base": base, "load": load.as_dict() if load else None}
             stack.enter_context(_environment(_SHARED, json.dumps(shared)))
         yield source
 
@@ -271,7 +289,7 @@ def _key(source: Source, options: Options) -> str:
 def _base_of(source: Source, server: Server, options: Options) -> Iterator[tuple[str, LoadReport | None]]:
     shared = json.loads(os.environ.get(_SHARED, "null"))
     if shared and shared["key"] == _key(source, options):
-        yield shared["base"], _load_report(shared["load"])
+        yield shared["base"], LoadReport.from_dict(shared["load"]) if shared["load"] else None
     elif source.kind == "example":
         yield (
             server.template_database("ecommerce_" + _key(source, options), _build_example(server, options)),
@@ -281,21 +299,9 @@ def _base_of(source: Source, server: Server, options: Options) -> Iterator[tuple
         with script.loaded_script(
             server, source.path, strict=options.strict, timeout_s=options.timeout_s, encoding=options.encoding
         ) as (name, load):
-            with server.session(name) as conn:
+            with script.as_loader(server, load).session(name) as conn:
                 _require_tables(conn, source)
             yield name, load
-
-
-def _load_report(data: dict[str, Any] | None) -> LoadReport | None:
-    if data is None:
-        return None
-    stood_in = tuple(
-        StandIn(**{**each, "lines": tuple(each["lines"]), "objects": tuple(each["objects"])})
-        for each in data["stood_in"]
-    )
-    left_out = tuple(LeftOut(**each) for each in data["left_out"])
-    roles = tuple(data["roles_created"])
-    return LoadReport(**{**data, "stood_in": stood_in, "left_out": left_out, "roles_created": roles})
 
 
 def _build_example(server: Server, options: Options) -> Callable[[str], None]:

@@ -13,6 +13,7 @@ from pathlib import Path
 import psycopg2
 import pytest
 
+from workbench.areas.oltp.examine import break_constraints, review_source
 from workbench.catalog.digest import activity_counters, catalog_digest, data_digest
 from workbench.catalog.reflect import reflect
 from workbench.engines.postgres import Server, private_cluster
@@ -168,6 +169,8 @@ def test_a_file_is_loaded_into_databases_that_are_gone_afterwards(server: Server
         (".", "is a directory"),
         ("mysql://root@localhost/db", "a mysql:// source is not supported"),
         ("postgresql://[::1/x", "is not a PostgreSQL URL"),
+        ("postgresql://me:secr/et@h/db", "must be percent-encoded"),
+        ("postgresql://me:secr#et@h/db", "must be percent-encoded"),
     ],
 )
 def test_a_source_that_cannot_be_is_one_line(spec: str, said: str) -> None:
@@ -175,6 +178,7 @@ def test_a_source_that_cannot_be_is_one_line(spec: str, said: str) -> None:
     with pytest.raises(SourceError, match=said) as refused:
         resolve(spec)
     assert "\n" not in str(refused.value)
+    assert "secr" not in str(refused.value)
 
 
 def test_an_unreachable_server_is_one_line(server: Server) -> None:
@@ -185,6 +189,39 @@ def test_an_unreachable_server_is_one_line(server: Server) -> None:
     ):
         pass
     assert "secret" not in str(refused.value) and "\n" not in str(refused.value)
+
+
+EVIL = """
+create function run() returns trigger language plpgsql as $$
+begin
+    copy (select 1) to program 'touch {file}';
+    return new;
+end $$;
+create function holds(int) returns boolean language plpgsql as $$
+begin
+    copy (select 1) to program 'touch {file}';
+    return $1 > 0;
+exception when insufficient_privilege then
+    return $1 > 0;
+end $$;
+create table t (id int primary key, n int check (holds(n)), m int references t);
+create trigger run before insert or update on t for each row execute function run();
+alter table t enable always trigger run;
+"""
+
+
+def test_code_of_a_file_never_runs_as_a_superuser(server: Server, tmp_path: Path) -> None:
+    """Triggers and checks of a file that reach for the shell do so in vain, in the proofs as well."""
+    file = Path("/tmp") / f"workbench-test-{os.getpid()}-pwned"
+    (tmp_path / "s.sql").write_text(EVIL.replace("{file}", str(file)))
+    with open_source(str(tmp_path / "s.sql"), server) as opened:
+        attempts = break_constraints(opened, reflect(opened.connection))
+        review_source(opened)
+        for conn in (opened.connection, psycopg2.connect(opened.sql_url)):
+            with pytest.raises(psycopg2.errors.InsufficientPrivilege), conn.cursor() as cur:
+                cur.execute("insert into t values (1, 1)")
+    assert {attempt.constraint: attempt.outcome for attempt in attempts}["t_n_check"] == "refused"
+    assert not file.exists()
 
 
 @pytest.mark.parametrize("script", ["create schema x;", "create extension ltree;", "select 1;"])

@@ -39,4 +39,4 @@ def _how(opened: OpenSource) -> str:
         case "file":
             return "run by psql in a scratch database, as a role that is no superuser"
         case "database":
-            return "read in READ ONLY transactions; proofs ran on a scratch copy of its structure, without its rows"
+            return "read in READ ONLY transactions; the proofs ran on a copy of its structure without rows"

@@ -38,12 +38,14 @@ _LONGEST_STATEMENT_S = 5.0
 def attempt_constraints(conn: Connection, catalog: Catalog, *, limit_s: float = 60) -> list[Attempt]:
     """Try to break every constraint of *catalog* once, in the database of *conn*; one Attempt each.
 
-    *conn* is a superuser's autocommit connection to a scratch copy of what the catalog describes. All
-    happens in one transaction that is rolled back: rows, definitions and sequences are left as they were.
-    A row that the table has is changed or copied so that it breaks one constraint; an empty table is given
-    a row first. User triggers, rules and the other foreign keys rest meanwhile. A constraint that another
-    one always precedes is tried with that one lifted, which its reason says. After *limit_s* the
-    constraints that are left are named as not tried. Raises FeatureUnavailable where *conn* is no superuser.
+    *conn* is an autocommit connection to a scratch copy of what the catalog describes, of a role that
+    may alter its tables and set session_replication_role: what other people's code does as a superuser
+    is not for us to find out. All happens in one transaction that is rolled back: rows, definitions and
+    sequences are left as they were. A row that the table has is changed or copied so that it breaks one
+    constraint; an empty table is given a row first. User triggers, rules and the other foreign keys rest
+    meanwhile. A constraint that another one always precedes is tried with that one lifted, which its
+    reason says. After *limit_s* the constraints that are left are named as not tried. Raises
+    FeatureUnavailable where the role may not set session_replication_role.
     """
     deadline = time.monotonic() + limit_s
     with _undone(conn, limit_s):
@@ -83,7 +85,9 @@ def _undone(conn: Connection, limit_s: float) -> Iterator[None]:
             sql.run(conn, ["proof/transaction/begin.sql"], {"statement_timeout": _statement_timeout(limit_s)})
         except psycopg2.errors.InsufficientPrivilege as exc:
             raise FeatureUnavailable(
-                "trying to break constraints", conn.info.user, hint="name a superuser of the scratch server"
+                "trying to break constraints",
+                conn.info.user,
+                hint="grant set on parameter session_replication_role to it, or name a superuser",
             ) from exc
         sql.run(conn, ["proof/transaction/operators.sql", "proof/valid_literals.sql"])
         yield

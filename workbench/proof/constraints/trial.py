@@ -21,7 +21,7 @@ from workbench.proof.constraints.violations import Plan, Violation
 
 _TOKEN = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*\"""")
 _SHOWN = 600
-_MOST_LIFTS = 10
+_MOST_LIFTS = 40
 _STATES = {
     "primary key": ("23505", "23P01"),
     "unique": ("23505", "23P01"),
@@ -91,7 +91,7 @@ def _run(conn: Connection, target: Target, violation: Violation, lifts: list[Lif
     """The server's answer; whatever it is, the savepoint is rolled back."""
     conn.execute("savepoint workbench_attempt")
     try:
-        for statement in (*(one.statement for one in lifts), *violation.machinery, *violation.before):
+        for statement in (*(one.statement for one in lifts), *violation.before, *violation.machinery):
             conn.execute(statement)
         rows = conn.execute(violation.statement).rowcount
         if violation.deferrable:

@@ -169,11 +169,16 @@ def _check(search: RowSearch, target: Target, base: BaseRow, broken: Condition) 
     related = _related(search, names, without=target.constraint)
     free = {one: search.candidates(search.columns[one], [broken, *related]) for one in names}
     before = search.tried
-    for kept, choice in ((related, free), ([], _with_null(free))):
-        for part in _one_then_all(choice):
-            found = search.find(base.values, part, false=[broken], kept=kept)
-            if found:
-                return Plan(tuple(_changed(search, base, one) for one in found), base=base)
+    neighbours, around = _with_neighbours(search, base, free, related)
+    searched = [
+        *((part, related) for part in _one_then_all(free)),
+        (neighbours, [one for one in around if one.name != target.constraint]),
+        *((part, []) for part in _one_then_all(_with_null(free))),
+    ]
+    for part, kept in searched:
+        found = search.find(base.values, part, false=[broken], kept=kept)
+        if found:
+            return Plan(tuple(_changed(search, base, one) for one in found), base=base)
     return Plan(
         reason=f"none of {search.tried - before:,} rows tried makes it false: perhaps nothing can violate it",
         base=base,
@@ -264,20 +269,21 @@ def _unusual(search: RowSearch, name: str) -> list[str]:
 
 
 def _awake(search: RowSearch, target: Target) -> tuple[sql.Composable, ...]:
-    """What lets the triggers of this constraint, and no others, fire although the session is a replica.
+    """What lets the server's own triggers of this constraint fire: the session is no replica any more.
 
-    One that was disabled stays so; one that fires on replicas alone is put to sleep, as it is for everybody.
+    User triggers sleep meanwhile. A trigger of the constraint that was disabled stays so, and one that
+    fires on replicas alone does not fire, as for everybody. No right of a superuser is needed.
     """
     key = (search.table.schema, search.table.name, target.constraint)
-    states = {"O": sql.SQL("enable always"), "R": sql.SQL("disable")}
-    return tuple(
-        sql.SQL("alter table {} {} trigger {}").format(
-            sql.Identifier(trigger.schema, trigger.table),
-            states[trigger.enabled],
-            sql.Identifier(trigger.name),
-        )
-        for trigger in search.setting.constraint_triggers.get(key, ())
-        if trigger.enabled in states
+    if not search.setting.constraint_triggers.get(key):
+        return ()
+    tables = (search.table, *search.setting.partitions(search.table))
+    return (
+        *(
+            sql.SQL("alter table {} disable trigger user").format(sql.Identifier(each.schema, each.name))
+            for each in tables
+        ),
+        sql.SQL("set local session_replication_role = origin"),
     )
 
 
@@ -376,9 +382,8 @@ def _fresh_elsewhere(search: RowSearch, target: Target, base: BaseRow) -> Values
     for other in search.table.indexes:
         if not (other.unique or other.constraint) or (index and other.name == index.name):
             continue
-        free = [
-            name for name in other.columns if name and name not in touched and name in stored(search.table)
-        ]
+        names = [name for key in other.keys for name in read(key)[0]]
+        free = [name for name in names if name not in touched and name in stored(search.table)]
         if not free or set(free) & set(fresh):
             continue
         found = _fresh(search, base, free[-1])
