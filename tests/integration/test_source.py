@@ -215,7 +215,7 @@ def test_code_of_a_file_never_runs_as_a_superuser(server: Server, tmp_path: Path
     file = Path("/tmp") / f"workbench-test-{os.getpid()}-pwned"
     (tmp_path / "s.sql").write_text(EVIL.replace("{file}", str(file)))
     with open_source(str(tmp_path / "s.sql"), server) as opened:
-        attempts = break_constraints(opened, reflect(opened.connection))
+        attempts = break_constraints(opened, reflect(opened.connection)).attempts
         review_source(opened)
         for conn in (opened.connection, psycopg2.connect(opened.sql_url)):
             with pytest.raises(psycopg2.errors.InsufficientPrivilege), conn.cursor() as cur:
