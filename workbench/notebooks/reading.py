@@ -49,11 +49,11 @@ def read(path: Path) -> Notebook:
     """The notebook at *path*. Raises BadInput where it is none."""
     try:
         cells = json.loads(path.read_bytes())["cells"]
+        title, question = _heading(cells)
     except (ValueError, KeyError, TypeError) as exc:
         raise BadInput(f"{path} is no notebook: {exc}") from exc
     except OSError as exc:
         raise BadInput(f"{path}: cannot be read: {exc.strerror}") from exc
-    title, question = _heading(cells)
     named = _NAME.match(path.stem)
     return Notebook(
         name=path.stem,

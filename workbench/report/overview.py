@@ -146,7 +146,7 @@ class Overview:
     @property
     def verdict_on_findings(self) -> str:
         if not self.findings:
-            return "Nothing was found to complain of." if self.areas else "Nothing was looked at."
+            return "Nothing was found to complain of." if self.areas else "No notebook ran to its end."
         parts = [counted(count, *SEVERITY_WORDS[each]) for each, count in self.counts.items() if count]
         return f"{sentence(parts)} found, {self.verified:,} of {len(self.findings):,} proved on an engine."
 

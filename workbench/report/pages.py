@@ -62,6 +62,7 @@ def page(path: Path, name: str) -> Page:
     for cell in document.cells:
         failed = any(output.output_type == "error" for output in cell.get("outputs", ()))
         cell.metadata["workbench_failed"] = failed
+        cell.metadata["workbench_not_run"] = cell.get("execution_count", 0) is None
         if "remove-output" in _tags(cell) and not failed:
             cell.outputs = []
     made = Page()
