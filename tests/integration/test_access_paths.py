@@ -9,7 +9,7 @@ from psycopg2 import sql
 
 from workbench.catalog.digest import data_digest
 from workbench.catalog.reflect import reflect
-from workbench.engines.postgres import Connection
+from workbench.engines.postgres import Connection, Server
 from workbench.proof.access_paths import AccessPath, prove_access_paths, prove_workload
 from workbench.proof.plans import Contender, explain, generic_plan, interleaved
 
@@ -136,6 +136,20 @@ def test_rows_are_left_as_they_were(pg: Connection) -> None:
 
     assert data_digest(pg) == before
     assert pg.execute("select reltuples from pg_class where relname = 'empty_one'").fetchone() == (0,)
+
+
+def test_the_owner_of_the_tables_can_prove_them(server: Server, database: str, pg: Connection) -> None:
+    """No right of a superuser is needed, for empty tables either."""
+    role = f"wb_owner_{database[-8:]}"
+    pg.execute(f"create role {role} login; create schema s authorization {role}")
+    try:
+        with server.session(database, user=role) as conn:
+            conn.execute("set search_path to s")
+            found = paths(conn, SHOP + "create table empty_one (id int primary key); analyze empty_one")
+        assert {one.verdict for one in found.values()} == {"index", "no index"}
+        assert found["empty_one_pkey", "primary key"].verdict == "index"
+    finally:
+        pg.execute(f"drop owned by {role} cascade; drop role {role}")
 
 
 def test_the_limit_names_the_rest(pg: Connection) -> None:

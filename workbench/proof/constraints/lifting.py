@@ -12,16 +12,20 @@ from workbench.proof.constraints.rows import table_name
 from workbench.proof.constraints.targets import Name, Setting
 
 DEFAULT_PARTITION = "workbench_default_partition"
-_NOT_NULL, _CHECK = "23502", "23514"
-_BY_NAME = ("23505", "23P01", "23514", "23503")
+_NOT_NULL, _CHECK, _FOREIGN_KEY = "23502", "23514", "23503"
+_BY_NAME = ("23505", "23P01", "23514", _FOREIGN_KEY)
 
 
 @dataclass(frozen=True)
 class Lift:
-    """A statement that takes a constraint away, and that constraint's name for people."""
+    """A statement that takes a constraint away, and that constraint's name for people.
+
+    *rests* is true of a foreign key: while another constraint is tried, the foreign keys rest anyhow.
+    """
 
     statement: sql.Composable
     lifted: str
+    rests: bool = False
 
 
 def lift(setting: Setting, table: Table, diagnostics: Diagnostics) -> Lift | None:
@@ -82,7 +86,7 @@ def _lift_by_name(setting: Setting, table: Table, diagnostics: Diagnostics) -> L
             table_name(owner), sql.Identifier(name)
         )
     )
-    return Lift(statement, quoted(name))
+    return Lift(statement, quoted(name), rests=diagnostics.sqlstate == _FOREIGN_KEY)
 
 
 def _widen_partitions(setting: Setting, table: Table) -> Lift | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import psycopg2
@@ -123,23 +124,31 @@ def _weighed(
     answer: _Answer,
 ) -> Attempt:
     attempt = replace(untried(target, ""), statement=_shown(conn, violation, lifts))
-    lifted = ", ".join(one.lifted for one in lifts)
+    lifted = [one.lifted for one in lifts if not one.rests]
     found = answer.diagnostics
     if found is None:
         if not answer.rows:
             return replace(attempt, reason="the statement found no row to act on")
         if not answer.still_there:
-            return replace(attempt, reason=f"it cannot be told from {lifted}, which it depends on")
+            return replace(attempt, reason=f"it depends on {', '.join(lifted)}, which came first")
         return replace(attempt, outcome="accepted", reason=_cause(setting, target))
     attempt = replace(
         attempt, sqlstate=found.sqlstate, constraint_reported=found.constraint_name or found.column_name
     )
     if _names_target(setting, target, found):
-        reason = f"{lifted} was lifted: it refuses the same row first" if lifts else ""
+        reason = _lifted(lifted)
         if target.declared and not target.declared.validated:
             reason = "; ".join(filter(None, (reason, "NOT VALID: older rows were never checked")))
         return replace(attempt, outcome="refused", reason=reason)
     return replace(attempt, reason=_line(_other(found)))
+
+
+def _lifted(names: Sequence[str]) -> str:
+    if not names:
+        return ""
+    if len(names) == 1:
+        return f"{names[0]} was lifted: it refuses the same row first"
+    return f"{', '.join(names)} were lifted: they refuse the same row first"
 
 
 def _names_target(setting: Setting, target: Target, found: Diagnostics) -> bool:
@@ -191,7 +200,11 @@ def _other(found: Diagnostics) -> str:
 
 def _shown(conn: Connection, violation: Violation, lifts: list[Lift]) -> str:
     """The statements on one line, cut where they are long."""
-    parts: list[sql.Composable] = [*(one.statement for one in lifts), *violation.before, violation.statement]
+    parts: list[sql.Composable] = [
+        *(one.statement for one in lifts if not one.rests),
+        *violation.before,
+        violation.statement,
+    ]
     return _line(_TOKEN.sub(_bare, "; ".join(part.as_string(conn) for part in parts)))
 
 

@@ -220,10 +220,12 @@ def _foreign_key(search: RowSearch, target: Target, base: BaseRow) -> Plan:
     if not found:
         return Plan(reason=f"every key tried is one of {qualified(*key.references)}", base=base)
     machinery = _awake(search, target)
+    statements = [_changed(search, base, one).statement for one in found]
+    fresh = {**_fresh_elsewhere(search, target, base), **found[0]}
+    statements.append(_copy(search, base, fresh))  # a new row, which no other row refers to
     return Plan(
         tuple(
-            Violation(tried.statement, machinery=machinery, deferrable=key.deferrable)
-            for tried in (_changed(search, base, one) for one in found)
+            Violation(statement, machinery=machinery, deferrable=key.deferrable) for statement in statements
         ),
         base=base,
     )
