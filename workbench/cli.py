@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import runpy
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import rich_click as click
 from click.exceptions import Abort, Exit
@@ -17,7 +18,10 @@ from rich.console import Console
 from rich.table import Table
 
 from workbench import __version__, sql
-from workbench.errors import BadInput, WorkbenchError
+from workbench.errors import BadInput, SourceError, WorkbenchError
+
+if TYPE_CHECKING:
+    from workbench.source import OpenSource
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -207,6 +211,17 @@ def list_notebooks(as_json: bool) -> None:
         )
 
 
+@contextlib.contextmanager
+def _opened(source: dict[str, Any]) -> Iterator[OpenSource]:
+    """The source that the options name, open on the engine."""
+    from workbench.engines.postgres import engine
+    from workbench.source import Options, open_source
+
+    options = {name: value for name, value in source.items() if name != "source"}
+    with engine() as server, open_source(source["source"], server, Options(**options)) as opened:
+        yield opened
+
+
 @main_group.group()
 def oltp() -> None:
     """The OLTP model: review a schema, prove its constraints."""
@@ -217,17 +232,10 @@ def oltp() -> None:
 @json_option
 def oltp_review(as_json: bool, **source: Any) -> None:
     """Run the checks, and prove each finding's fix on a scratch copy."""
-    from workbench.areas.oltp import review
-    from workbench.engines.postgres import engine
-    from workbench.source import Options, open_source
+    from workbench.areas.oltp import review_source
 
-    spec = source.pop("source")
-    with (
-        engine() as server,
-        open_source(spec, server, Options(**source)) as opened,
-        opened.scratch() as scratch,
-    ):
-        findings = review(opened.connection, scratch, engine=opened.proved_on)
+    with _opened(source) as opened:
+        findings = review_source(opened)
     rows = [finding.as_dict() for finding in findings]
     if as_json:
         _print_json(rows)
@@ -245,18 +253,14 @@ def oltp_constraints(as_json: bool, **source: Any) -> None:
     """Try to break each constraint once, on a scratch copy."""
     from dataclasses import asdict
 
-    from workbench.areas.oltp import prove_constraints
+    from workbench.areas.oltp import break_constraints
     from workbench.catalog.reflect import reflect
-    from workbench.engines.postgres import engine
-    from workbench.source import Options, open_source
 
-    spec = source.pop("source")
-    with (
-        engine() as server,
-        open_source(spec, server, Options(**source)) as opened,
-        opened.scratch() as scratch,
-    ):
-        rows = [asdict(attempt) for attempt in prove_constraints(scratch, reflect(scratch))]
+    with _opened(source) as opened:
+        proofs = break_constraints(opened, reflect(opened.connection))
+    if proofs.why_none:
+        raise SourceError(proofs.why_none)
+    rows = [asdict(attempt) for attempt in proofs.attempts]
     if as_json:
         _print_json(rows)
         return
