@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
@@ -572,6 +573,18 @@ def test_many_findings_stay_readable(tmp_path: Path) -> None:
     assert not any("open" in each for each in groups)
     assert sum(each.get("class") == "finding" for _, each in elements) == 500
     assert (tmp_path / "index.html").stat().st_size < 1_500_000
+
+
+def test_check_of_two_severities_is_two_groups(tmp_path: Path) -> None:
+    """Where a check finds what matters and what hardly does, each severity has a group of its own."""
+    results = AreaResults("oltp", "OLTP")
+    results.add_findings([finding("a"), replace(finding("b"), severity="info")])
+    results.save(tmp_path)
+
+    elements = Elements(write_site(tmp_path, [], context())).elements
+
+    groups = [each["id"] for tag, each in elements if tag == "details" and each.get("class") == "check"]
+    assert groups == ["check-oltp-missing_primary_key-warn", "check-oltp-missing_primary_key-info"]
 
 
 # the summary

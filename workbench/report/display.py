@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     import pandas
 
 
+_LONG = 60
+
+
 @dataclass(frozen=True)
 class Shown:
     """Something to look at, in the forms that a front end may choose from."""
@@ -31,8 +34,10 @@ class Shown:
 
 @dataclass(frozen=True)
 class _Column:
+    """A column; its *kind* is ``number``, ``long`` (text of more than a few words) or nothing."""
+
     name: str
-    numeric: bool
+    kind: str
 
 
 def show_table(
@@ -51,7 +56,7 @@ def show_table(
     left_out = len(values) - most
     shown = [[_cell(value) for value in row] for row in values[:most]]
     more = f"and {counted(left_out, 'row', 'rows')} more" if left_out > 0 else ""
-    listed = [_Column(name, _numeric(row[n] for row in values)) for n, name in enumerate(names)]
+    listed = [_Column(name, _kind([row[n] for row in values])) for n, name in enumerate(names)]
     html = render("shown_table.html.j2", columns=listed, rows=shown, caption=caption, left_out=more)
     _show({"text/html": html, "text/plain": _text_table(caption, listed, shown, more)})
 
@@ -95,9 +100,11 @@ def _table(rows: Any, columns: Sequence[str] | None) -> tuple[list[str], list[li
     return list(columns or ()), [list(row) for row in listed]
 
 
-def _numeric(values: Iterable[Any]) -> bool:
+def _kind(values: Sequence[Any]) -> str:
     given = [value for value in values if value is not None]
-    return bool(given) and all(hasattr(value, "__round__") and not isinstance(value, bool) for value in given)
+    if given and all(hasattr(value, "__round__") and not isinstance(value, bool) for value in given):
+        return "number"
+    return "long" if any(len(str(value)) > _LONG for value in given) else ""
 
 
 def _cell(value: Any) -> str:
@@ -109,7 +116,7 @@ def _text_table(caption: str, columns: Sequence[_Column], rows: Sequence[Sequenc
     widths = [max((len(line[n]) for line in lines), default=0) for n in range(len(columns))]
     aligned = [
         "  ".join(
-            cell.rjust(width) if column.numeric else cell.ljust(width)
+            cell.rjust(width) if column.kind == "number" else cell.ljust(width)
             for cell, width, column in zip(line, widths, columns, strict=True)
         ).rstrip()
         for line in lines

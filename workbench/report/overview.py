@@ -21,7 +21,7 @@ SEVERITY_WORDS: dict[Severity, tuple[str, str]] = {
 
 @dataclass(frozen=True)
 class CheckGroup:
-    """The findings of one check. *why* is what all of them say, else empty."""
+    """The findings of one check and severity. *why* is what all of them say, else empty."""
 
     area: str
     check: str
@@ -30,7 +30,7 @@ class CheckGroup:
 
     @property
     def anchor(self) -> str:
-        return f"check-{self.area}-{self.check}"
+        return f"check-{self.area}-{self.check}-{self.severity}"
 
     @property
     def name(self) -> str:
