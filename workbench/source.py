@@ -301,6 +301,7 @@ def _base_of(source: Source, server: Server, options: Options) -> Iterator[tuple
         ) as (name, load):
             with script.as_loader(server, load).session(name) as conn:
                 _require_tables(conn, source)
+                conn.execute("analyze")
             yield name, load
 
 
