@@ -80,16 +80,20 @@ def _is_shown(cell: Any) -> bool:
 
 
 def _exporter(made: Page, name: str) -> Any:
-    from nbconvert.exporters import HTMLExporter
+    """nbconvert with our template. Its HTMLExporter would parse the whole page once more, for seconds."""
+    from nbconvert.exporters.templateexporter import TemplateExporter
+    from nbconvert.filters.highlight import Highlight2HTML
     from traitlets.config import Config
 
-    exporter: Any = HTMLExporter(  # type: ignore[no-untyped-call]
+    exporter: Any = TemplateExporter(  # type: ignore[no-untyped-call]
         config=Config({"NbConvertBase": {"display_data_priority": list(_SHOWN)}}),
         template_name="notebook",
         extra_template_basedirs=[str(_TEMPLATES)],
+        file_extension=".html",
         preprocessors=[],
     )
     exporter.log.setLevel("CRITICAL")
+    exporter.register_filter("highlight_code", Highlight2HTML(pygments_lexer="ipython3"))  # type: ignore[no-untyped-call]
     exporter.register_filter("clean_html", clean_html)
     exporter.register_filter("prose", partial(_prose, made))
     exporter.register_filter("picture", partial(_picture, made, name))
