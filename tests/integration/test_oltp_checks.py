@@ -6,6 +6,7 @@ import re
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -296,6 +297,49 @@ def test_what_the_copy_does_not_show_is_not_verified(pg: Connection, server: Ser
     assert "does not show it" in finding.unverified_because
 
 
+def test_views_on_a_column_are_dropped_and_created_again(pg: Connection) -> None:
+    """A type changes beneath views: they are there again, with theirs, their comments, indexes and grants."""
+    pg.execute("""
+        create table t (id int primary key, at timestamp);
+        create view "V %" with (security_barrier = true) as select at from t;
+        create materialized view m as select at, count(*) from "V %" group by at;
+        create unique index on m (at);
+        create view w as select m.at from m cross join "V %";
+        comment on view "V %" is 'it''s 100 %';
+        comment on column w.at is 'when';
+        grant select on w to public;
+    """)
+
+    finding = closed(pg, "timestamp_without_time_zone")
+
+    assert finding.fix.index("drop view public.w") < finding.fix.index("drop materialized view public.m")
+    assert pg.execute("""
+        select
+          obj_description('"V %"'::regclass),
+          col_description('w'::regclass, 1),
+          (select reloptions from pg_class where oid = '"V %"'::regclass),
+          (select count(*) from pg_index where indrelid = 'm'::regclass),
+          (select relacl::text like '%=r/%' from pg_class where oid = 'w'::regclass),
+          (select format_type(atttypid, null) from pg_attribute where attrelid = 'w'::regclass and attnum = 1)
+    """).fetchone() == ("it's 100 %", "when", ["security_barrier=true"], 1, True, "timestamp with time zone")
+
+
+def test_grants_to_roles_that_the_copy_lacks_are_left_out(pg: Connection, server: Server) -> None:
+    """The fix names them for the source; the copy's server need not know them."""
+    pg.execute("create table t (id int primary key, at timestamp); create view v as select at from t")
+    with server.scratch_database() as other, server.session(other) as scratch:
+        scratch.execute(
+            "create table t (id int primary key, at timestamp); create view v as select at from t"
+        )
+        (finding,) = run_checks(pg)
+        granted = replace(finding, fix=finding.fix + '\ngrant select on public.v to "no such role";')
+        (proof,) = verify([granted], scratch, "engine")
+
+    assert proof.verified
+    assert proof.fix == granted.fix
+    assert proof.evidence[0].facts["left_out"] == 1
+
+
 # Tables without a primary key
 
 
@@ -533,6 +577,30 @@ def test_a_composite_foreign_key(pg: Connection, index: str, severity: str | Non
     assert [f.severity for f in run_checks(pg) if f.check == "unindexed_foreign_key"] == (
         [severity] if severity else []
     )
+
+
+@pytest.mark.parametrize(
+    ("index", "objects"),
+    [
+        ("create index on c (p_id)", []),
+        ("create index on c (p_id, id)", []),
+        ("create index on c (kind)", ["public.c.c_p_id_kind_fkey"]),
+        ("create index on c (id, p_id)", ["public.c.c_p_id_kind_fkey"]),
+    ],
+)
+def test_the_columns_that_reference_a_key_of_their_own_are_enough(
+    pg: Connection, index: str, objects: list[str]
+) -> None:
+    """Where one column alone tells the referenced row, an index on it finds the same rows."""
+    pg.execute("""
+        create table p (id int primary key, kind text, unique (id, kind));
+        create table c (
+          id int primary key, p_id int, kind text, foreign key (p_id, kind) references p (id, kind)
+        );
+    """)
+    pg.execute(index)
+
+    assert found(pg, "unindexed_foreign_key") == objects
 
 
 def test_an_index_of_another_collation_does_not_cover(pg: Connection) -> None:

@@ -1,8 +1,8 @@
 -- missing_primary_key: tables without a primary key
 -- level: warn   needs: PostgreSQL 13   parameters: tables oid[]
 -- near miss: a partitioned table each of whose partitions has a primary key of its own
--- fix: a unique key that cannot be null becomes the primary key; else a column named like a key whose values are all
--- different by the statistics; else a new identity column
+-- fix: a unique key that cannot be null becomes the primary key; else a column named like a key whose values
+-- are all different by the statistics; else a new identity column
 with tables as (
   select
     c.oid,
@@ -25,7 +25,9 @@ with tables as (
 leaves as (
   select
     t.oid,
-    pg_catalog.array_agg(pg_catalog.format('%%I.%%I', n.nspname, c.relname) order by n.nspname, c.relname) as names,
+    pg_catalog.array_agg(
+      pg_catalog.format('%%I.%%I', n.nspname, c.relname) order by n.nspname, c.relname
+    ) as names,
     pg_catalog.bool_and(exists (
       select
       from pg_catalog.pg_constraint con
@@ -33,7 +35,9 @@ leaves as (
         and con.contype = 'p'
     )) as all_keyed
   from tables t
-  cross join lateral pg_catalog.pg_partition_tree(case when t.relkind = 'p' then t.oid end::pg_catalog.regclass) leaf
+  cross join lateral pg_catalog.pg_partition_tree(
+    case when t.relkind = 'p' then t.oid end::pg_catalog.regclass
+  ) leaf
   join pg_catalog.pg_class c on c.oid = leaf.relid
   join pg_catalog.pg_namespace n on n.oid = c.relnamespace
   where leaf.isleaf
@@ -48,16 +52,22 @@ unique_keys as (
     con.conname,
     t.relkind = 'r' and con.oid is null and k.plain as usable_as_it_is,
     k.columns,
+    k.list,
     k.included
   from tables t
   join pg_catalog.pg_index i on i.indrelid = t.oid
   join pg_catalog.pg_class ic on ic.oid = i.indexrelid
   join pg_catalog.pg_namespace n on n.oid = ic.relnamespace
-  left join pg_catalog.pg_constraint con on con.conindid = i.indexrelid and con.conrelid = t.oid and con.contype = 'u'
+  left join pg_catalog.pg_constraint con
+    on con.conindid = i.indexrelid
+    and con.conrelid = t.oid
+    and con.contype = 'u'
   cross join lateral (
     select
       pg_catalog.array_agg(a.attname::text order by key.position) filter (where key.position <= i.indnkeyatts)
         as columns,
+      pg_catalog.string_agg(pg_catalog.quote_ident(a.attname), ', ' order by key.position)
+        filter (where key.position <= i.indnkeyatts) as list,
       pg_catalog.array_agg(a.attname::text order by key.position) filter (where key.position > i.indnkeyatts)
         as included,
       pg_catalog.bool_and(a.attnotnull) filter (where key.position <= i.indnkeyatts) as no_nulls,
@@ -65,7 +75,12 @@ unique_keys as (
         key.position > i.indnkeyatts
         or (key.option = 0 and op.opcdefault and key.collation_oid in (0, a.attcollation))
       ) as plain
-    from rows from (pg_catalog.unnest(i.indkey::int2[]), pg_catalog.unnest(i.indclass::oid[]), pg_catalog.unnest(i.indcollation::oid[]), pg_catalog.unnest(i.indoption::int2[])) with ordinality as key(attnum, opclass, collation_oid, option, position)
+    from rows from (
+      pg_catalog.unnest(i.indkey::int2[]),
+      pg_catalog.unnest(i.indclass::oid[]),
+      pg_catalog.unnest(i.indcollation::oid[]),
+      pg_catalog.unnest(i.indoption::int2[])
+    ) with ordinality as key(attnum, opclass, collation_oid, option, position)
     join pg_catalog.pg_attribute a on a.attrelid = t.oid and a.attnum = key.attnum
     left join pg_catalog.pg_opclass op on op.oid = key.opclass
   ) k
@@ -92,7 +107,10 @@ references_to as (
       order by n.nspname, c.relname, con.conname
     ) as adds
   from unique_keys u
-  join pg_catalog.pg_constraint con on con.conindid = u.indexrelid and con.contype = 'f' and con.conparentid = 0
+  join pg_catalog.pg_constraint con
+    on con.conindid = u.indexrelid
+    and con.contype = 'f'
+    and con.conparentid = 0
   join pg_catalog.pg_class c on c.oid = con.conrelid
   join pg_catalog.pg_namespace n on n.oid = c.relnamespace
   group by u.oid
@@ -110,10 +128,11 @@ distinct_columns as (
     and t.reltuples >= 10
     and s.n_distinct = -1
     and s.null_frac = 0
-    and a.atttypid in ('int2'::pg_catalog.regtype, 'int4'::pg_catalog.regtype, 'int8'::pg_catalog.regtype, 'uuid'::pg_catalog.regtype)
+    and pg_catalog.format_type(a.atttypid, null) in ('smallint', 'integer', 'bigint', 'uuid')
     and pg_catalog.lower(a.attname) in (
       'id', 'uuid', 'guid', 'key', pg_catalog.lower(t.relname) || '_id', pg_catalog.lower(t.relname) || 'id',
-      pg_catalog.rtrim(pg_catalog.lower(t.relname), 's') || '_id', pg_catalog.rtrim(pg_catalog.lower(t.relname), 's') || 'id'
+      pg_catalog.rtrim(pg_catalog.lower(t.relname), 's') || '_id',
+      pg_catalog.rtrim(pg_catalog.lower(t.relname), 's') || 'id'
     )
   order by t.oid, a.attnum
 ),
@@ -130,7 +149,7 @@ partition_keys as (
   select
     t.oid,
     pg_catalog.bool_or(key.attnum = 0) as has_expression,
-    pg_catalog.array_agg(a.attname::text order by key.position) as columns
+    pg_catalog.string_agg(pg_catalog.quote_ident(a.attname), ', ' order by key.position) as list
   from tables t
   join pg_catalog.pg_partitioned_table p on p.partrelid = t.oid
   cross join lateral pg_catalog.unnest(p.partattrs::int2[]) with ordinality as key(attnum, position)
@@ -172,13 +191,13 @@ select
     else pg_catalog.format(
       '%%s has no primary key, though (%%s) is unique and never null',
       t.name,
-      (select pg_catalog.string_agg(pg_catalog.quote_ident(c), ', ' order by p) from pg_catalog.unnest(u.columns) with ordinality as x(c, p))
+      u.list
     )
   end as title,
-  'Without a primary key nothing tells one row from another: duplicates cannot be refused, a single row cannot be '
-  'updated or deleted for sure, no foreign key can reference the table by default, and logical replication refuses '
-  'its updates and deletes unless another replica identity is set. Source: PostgreSQL manual, 5.5.4 Primary Keys, '
-  '29.1 Publication.' as why,
+  'Without a primary key nothing tells one row from another: duplicates cannot be refused, a single '
+  'row cannot be updated or deleted for sure, no foreign key can reference the table by default, and '
+  'logical replication refuses its updates and deletes unless another replica identity is set. '
+  'Source: PostgreSQL manual, 5.5.4 Primary Keys, 29.1 Publication.' as why,
   case
     when u.usable_as_it_is and r.oid is null then
       pg_catalog.format(
@@ -191,11 +210,14 @@ select
         when u.conname is null then
           pg_catalog.format(E'drop index %%s;\nalter table %%s add primary key', u.index_name, t.name)
         else
-          pg_catalog.format('alter table %%s drop constraint %%I, add constraint %%I primary key', t.name, u.conname, u.conname)
+          pg_catalog.format(
+            'alter table %%s drop constraint %%I, add constraint %%I primary key',
+            t.name, u.conname, u.conname
+          )
       end
       || pg_catalog.format(
         ' (%%s)',
-        (select pg_catalog.string_agg(pg_catalog.quote_ident(c), ', ' order by p) from pg_catalog.unnest(u.columns) with ordinality as x(c, p))
+        u.list
       )
       || coalesce(
         ' include ('
@@ -213,7 +235,8 @@ select
       pg_catalog.format('alter table %%s add column %%I %%s;', t.name, n.column_name, n.type)
       || (
         select pg_catalog.string_agg(
-          pg_catalog.format(E'\nalter table %%s add primary key (%%I);', leaf.name, n.column_name), '' order by leaf.position
+          pg_catalog.format(E'\nalter table %%s add primary key (%%I);', leaf.name, n.column_name), ''
+          order by leaf.position
         )
         from pg_catalog.unnest(l.names) with ordinality as leaf(name, position)
       )
@@ -221,7 +244,7 @@ select
       pg_catalog.format(
         'alter table %%s add column %%I %%s, add primary key (%%I, %%s);',
         t.name, n.column_name, n.type, n.column_name,
-        (select pg_catalog.string_agg(pg_catalog.quote_ident(c), ', ' order by o) from pg_catalog.unnest(p.columns) with ordinality as x(c, o))
+        p.list
       )
     else
       pg_catalog.format('alter table %%s add column %%I %%s primary key;', t.name, n.column_name, n.type)
@@ -229,7 +252,7 @@ select
   pg_catalog.jsonb_build_object(
     'schema', t.nspname,
     'table', t.relname,
-    'columns', case when u.oid is not null then pg_catalog.to_jsonb(u.columns) when d.oid is not null then pg_catalog.jsonb_build_array(d.column_name) else pg_catalog.to_jsonb(array[n.column_name]) end,
+    'columns', coalesce(u.columns, array[coalesce(d.column_name, n.column_name)]),
     'key', case when u.oid is not null then 'unique' when d.oid is not null then 'distinct' else 'new' end,
     'linking_columns', case when u.oid is null and d.oid is null and t.relkind = 'r' then lc.columns end,
     'rows_estimated', nullif(t.reltuples, -1)

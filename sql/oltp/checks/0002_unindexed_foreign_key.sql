@@ -1,10 +1,11 @@
 -- unindexed_foreign_key: foreign keys that no index covers
 -- level: warn   needs: PostgreSQL 13   parameters: tables oid[]
--- near miss: the columns lead a composite or primary key in any order; a partial index WHERE fk IS NOT NULL; a unique
--- index on some of the columns; a GiST index of an exclusion constraint; every partition has the index though its
--- parent has none; a key that is NOT ENFORCED or temporal; a key whose types differ so that no index could serve it
--- no near miss: an invalid index, another collation, a BRIN index, a hash index on one of several columns, another
--- predicate, the columns behind others
+-- near miss: the columns lead a composite or primary key in any order; a partial index WHERE fk IS NOT NULL;
+-- a unique index on some of the columns; an index led by the columns that reference a unique key of their
+-- own; a GiST index of an exclusion constraint; every partition has the index though its parent has none; a
+-- key that is NOT ENFORCED or temporal; a key whose types differ so that no index could serve it
+-- no near miss: an invalid index, another collation, a BRIN index, a hash index on one of several columns,
+-- another predicate, the columns behind others
 -- one finding for all keys on the same columns of a table or of its partitions
 with recursive bases as (
   select t.oid as type, t.typbasetype as base
@@ -26,6 +27,7 @@ keys as (
     con.conname,
     con.conrelid,
     con.confrelid,
+    con.confkey,
     c.relkind,
     c.reltuples,
     coalesce(pg_catalog.pg_partition_root(con.conrelid), con.conrelid)::oid as root,
@@ -41,7 +43,8 @@ keys as (
       pg_catalog.array_agg(a.attname::text order by k.position) as columns,
       pg_catalog.array_agg(k.operator order by k.position) as operators,
       pg_catalog.array_agg(ra.attname::text order by k.position) as referenced_columns,
-      pg_catalog.array_agg(pg_catalog.format_type(ra.atttypid, ra.atttypmod) order by k.position) as referenced_types,
+      pg_catalog.array_agg(pg_catalog.format_type(ra.atttypid, ra.atttypmod) order by k.position)
+        as referenced_types,
       pg_catalog.bool_or(exists (
         select
         from pg_catalog.pg_operator o
@@ -52,7 +55,11 @@ keys as (
           and cast_needed.castsource <> o.oprright
           and cast_needed.castmethod <> 'b'
       )) as needs_a_cast
-    from rows from (pg_catalog.unnest(con.conkey), pg_catalog.unnest(con.confkey), pg_catalog.unnest(con.conpfeqop))
+    from rows from (
+      pg_catalog.unnest(con.conkey),
+      pg_catalog.unnest(con.confkey),
+      pg_catalog.unnest(con.conpfeqop)
+    )
       with ordinality as k(attnum, referenced, operator, position)
     join pg_catalog.pg_attribute a on a.attrelid = con.conrelid and a.attnum = k.attnum
     join pg_catalog.pg_attribute ra on ra.attrelid = con.confrelid and ra.attnum = k.referenced
@@ -64,14 +71,16 @@ keys as (
     and not f.needs_a_cast
 ),
 members as (
-  select k.key, k.columns, k.operators, leaf.relid::oid as relation
+  select k.key, k.columns, k.operators, k.confrelid, k.confkey, leaf.relid::oid as relation
   from keys k
-  cross join lateral pg_catalog.pg_partition_tree(case when k.relkind = 'p' then k.conrelid end::pg_catalog.regclass) leaf
+  cross join lateral pg_catalog.pg_partition_tree(
+    case when k.relkind = 'p' then k.conrelid end::pg_catalog.regclass
+  ) leaf
   join pg_catalog.pg_class c on c.oid = leaf.relid and c.relkind = 'r'
   where leaf.isleaf
     and leaf.level > 0
   union all
-  select k.key, k.columns, k.operators, k.conrelid
+  select k.key, k.columns, k.operators, k.confrelid, k.confkey, k.conrelid
   from keys k
   where k.relkind = 'r'
     or not exists (select from pg_catalog.pg_inherits i where i.inhparent = k.conrelid)
@@ -82,6 +91,15 @@ matches as (
     m.relation,
     case
       when i.indisunique and fit.matched = i.indnkeyatts then true
+      when exists (
+        select
+        from pg_catalog.pg_index u
+        where u.indrelid = m.confrelid
+          and u.indisunique
+          and u.indpred is null
+          and u.indexprs is null
+          and (u.indkey::int2[])[0:u.indnkeyatts - 1] <@ fit.leading_referenced
+      ) then true
       when fit.matched < pg_catalog.cardinality(m.columns) then false
       when am.amname = 'gin' then true
       else fit.last_position = pg_catalog.cardinality(m.columns)
@@ -94,24 +112,37 @@ matches as (
   join pg_catalog.pg_am am on am.oid = ic.relam and am.amname in ('btree', 'hash', 'gist', 'spgist', 'gin')
   cross join lateral (
     select
-      pg_catalog.count(distinct a.attnum) as matched,
-      pg_catalog.min(p.position) as first_position,
-      pg_catalog.max(p.position) as last_position
-    from rows from (pg_catalog.unnest(m.columns), pg_catalog.unnest(m.operators)) as f(name, operator)
-    join pg_catalog.pg_attribute a on a.attrelid = m.relation and a.attname = f.name
-    join rows from (pg_catalog.unnest(i.indkey::int2[]), pg_catalog.unnest(i.indclass::oid[]), pg_catalog.unnest(i.indcollation::oid[]))
-      with ordinality as p(attnum, opclass, collation_oid, position)
-      on p.attnum = a.attnum
-      and p.position <= i.indnkeyatts
-    join pg_catalog.pg_opclass op on op.oid = p.opclass
-    join pg_catalog.pg_operator o on o.oid = f.operator
-    where p.collation_oid in (0, a.attcollation)
-      and exists (
-        select
-        from pg_catalog.pg_amop ao
-        where ao.amopfamily = op.opcfamily
-          and ao.amopopr in (o.oid, o.oprcom)
+      pg_catalog.count(*) as matched,
+      pg_catalog.min(matched.position) as first_position,
+      pg_catalog.max(matched.position) as last_position,
+      pg_catalog.array_agg(matched.referenced) filter (where matched.position = matched.rank)
+        as leading_referenced
+    from (
+      select p.position, f.referenced, pg_catalog.row_number() over (order by p.position) as rank
+      from rows from (
+        pg_catalog.unnest(m.columns),
+        pg_catalog.unnest(m.operators),
+        pg_catalog.unnest(m.confkey)
+      ) as f(name, operator, referenced)
+      join pg_catalog.pg_attribute a on a.attrelid = m.relation and a.attname = f.name
+      join rows from (
+        pg_catalog.unnest(i.indkey::int2[]),
+        pg_catalog.unnest(i.indclass::oid[]),
+        pg_catalog.unnest(i.indcollation::oid[])
       )
+        with ordinality as p(attnum, opclass, collation_oid, position)
+        on p.attnum = a.attnum
+        and p.position <= i.indnkeyatts
+      join pg_catalog.pg_opclass op on op.oid = p.opclass
+      join pg_catalog.pg_operator o on o.oid = f.operator
+      where p.collation_oid in (0, a.attcollation)
+        and exists (
+          select
+          from pg_catalog.pg_amop ao
+          where ao.amopfamily = op.opcfamily
+            and ao.amopopr in (o.oid, o.oprcom)
+        )
+    ) matched
   ) fit
   where fit.matched > 0
     and (
@@ -133,7 +164,9 @@ matches as (
 uncovered as (
   select
     m.key,
-    pg_catalog.array_agg(pg_catalog.format('%%I.%%I', n.nspname, c.relname) order by n.nspname, c.relname) as relations,
+    pg_catalog.array_agg(
+      pg_catalog.format('%%I.%%I', n.nspname, c.relname) order by n.nspname, c.relname
+    ) as relations,
     pg_catalog.min(partial.index_name) as partial_index
   from members m
   join pg_catalog.pg_class c on c.oid = m.relation
@@ -191,11 +224,15 @@ grouped as (
     pg_catalog.min(p.partial_index) filter (where p.leading) as partial_index,
     pg_catalog.bool_or(p.relkind = 'p') as partitioned,
     pg_catalog.sum(p.reltuples) filter (where p.reltuples >= 0) as rows_estimated,
-    pg_catalog.to_jsonb((pg_catalog.array_agg(p.referenced_columns::text order by p.conrelid, p.conname) filter (where p.leading))[1]::text[])
-      as referenced_columns,
-    pg_catalog.to_jsonb((pg_catalog.array_agg(p.referenced_types::text order by p.conrelid, p.conname) filter (where p.leading))[1]::text[])
-      as referenced_types,
-    (pg_catalog.array_agg(p.confrelid order by p.conrelid, p.conname) filter (where p.leading))[1] as confrelid,
+    (
+      pg_catalog.array_agg(p.referenced_columns::text order by p.conrelid, p.conname) filter (where p.leading)
+    )[1]::text[] as referenced_columns,
+    (
+      pg_catalog.array_agg(p.referenced_types::text order by p.conrelid, p.conname) filter (where p.leading)
+    )[1]::text[] as referenced_types,
+    (
+      pg_catalog.array_agg(p.confrelid order by p.conrelid, p.conname) filter (where p.leading)
+    )[1] as confrelid,
     (
       select pg_catalog.array_agg(distinct relation)
       from pg_catalog.unnest(pg_catalog.string_to_array(
@@ -222,16 +259,19 @@ select
         g.partial_index, n.nspname, c.relname, x.list, rn.nspname, rc.relname
       )
   end as title,
-  'A delete, or an update of the key, in the referenced table searches the referencing table for rows: without an '
-  'index it reads all of it, once for each row deleted, and joins along the key do the same. The index can be left '
-  'out where the referenced rows are never deleted and never joined from. Source: PostgreSQL manual, 5.5.5 '
-  'Foreign Keys.' as why,
+  'A delete, or an update of the key, in the referenced table searches the referencing table for '
+  'rows: without an index it reads all of it, once for each row deleted, and joins along the key do '
+  'the same. The index can be left out where the referenced rows are never deleted and never joined '
+  'from. Source: PostgreSQL manual, 5.5.5 Foreign Keys.' as why,
   (
     select
       coalesce(
         pg_catalog.string_agg(
-          pg_catalog.format('create index concurrently on %%s (%%s);', relation, x.list), E'\n' order by relation
-        ) filter (where not (g.partitioned and relation = pg_catalog.format('%%I.%%I', n.nspname, c.relname))),
+          pg_catalog.format('create index concurrently on %%s (%%s);', relation, x.list), E'\n'
+          order by relation
+        ) filter (
+          where not (g.partitioned and relation = pg_catalog.format('%%I.%%I', n.nspname, c.relname))
+        ),
         ''
       )
     from pg_catalog.unnest(g.relations) as u(relation)

@@ -1,10 +1,12 @@
 -- duplicate_index: indexes that another index of the same definition makes redundant
 -- level: warn   needs: PostgreSQL 13   parameters: tables oid[]
--- near miss: another order, method, sort order, place of nulls, collation, operator class or its options, predicate,
--- expression or included column; a unique index beside a plain one (it is the plain one that goes); NULLS NOT DISTINCT
--- beside NULLS DISTINCT on columns that can be null; an invalid twin; an exclusion constraint; a replica identity; the
--- index that a foreign key references; the index on which the table is clustered
--- of equals the primary key stays, then what must stay, then a constraint's, then the unique one, then the first by name
+-- near miss: another order, method, sort order, place of nulls, collation, operator class or its options,
+-- predicate, expression or included column; a unique index beside a plain one (it is the plain one that
+-- goes); NULLS NOT DISTINCT beside NULLS DISTINCT on columns that can be null; an invalid twin; an exclusion
+-- constraint; a replica identity; the index that a foreign key references; the index on which the table is
+-- clustered
+-- of equals the primary key stays, then what must stay, then a constraint's, then the unique one, then the
+-- first by name
 with indexes as (
   select
     i.indexrelid,
@@ -51,7 +53,8 @@ with indexes as (
           and a.attoptions is not null
       )
     ) as signature,
-    case when c.relispartition and not ic.relispartition then pg_catalog.pg_partition_root(c.oid)::oid end as root
+    case when c.relispartition and not ic.relispartition then pg_catalog.pg_partition_root(c.oid)::oid end
+      as root
   from pg_catalog.unnest(%(tables)s::oid[]) as selected(oid)
   join pg_catalog.pg_class c on c.oid = selected.oid
   join pg_catalog.pg_namespace n on n.oid = c.relnamespace
@@ -99,8 +102,9 @@ grouped as (
     (pg_catalog.array_agg(p.kept::text order by p.nspname, p.relname, p.index_name))[1] as kept,
     (pg_catalog.array_agg(p.indexrelid order by p.nspname, p.relname, p.index_name))[1] as indexrelid,
     (pg_catalog.array_agg(p.amname::text order by p.nspname, p.relname, p.index_name))[1] as amname,
-    pg_catalog.array_agg(pg_catalog.format('%%I.%%I', p.nspname, p.index_name) order by p.nspname, p.relname, p.index_name)
-      as indexes,
+    pg_catalog.array_agg(
+      pg_catalog.format('%%I.%%I', p.nspname, p.index_name) order by p.nspname, p.relname, p.index_name
+    ) as indexes,
     pg_catalog.sum(pg_catalog.pg_relation_size(p.indexrelid)) as size_bytes,
     pg_catalog.string_agg(
       case
@@ -118,11 +122,16 @@ select
   'duplicate_index' as "check",
   'warn' as severity,
   g.object,
-  pg_catalog.format('%%I on %%I.%%I is the same index as %%I', g.index_name, g.schema_name, g.table_name, g.kept)
-  || case when g.found > 1 then pg_catalog.format(', and so on %%s more partitions', g.found - 1) else '' end as title,
-  'Both hold the same entries in the same order: the second answers no query that the first does not, and every '
-  'insert, most updates and every vacuum maintain both. What it enforces the other enforces as well. Source: '
-  'PostgreSQL manual, 11.1 Indexes, Introduction.' as why,
+  pg_catalog.format(
+    '%%I on %%I.%%I is the same index as %%I', g.index_name, g.schema_name, g.table_name, g.kept
+  )
+  || case
+    when g.found = 1 then ''
+    else pg_catalog.format(', and so on %%s more partition(s)', g.found - 1)
+  end as title,
+  'Both hold the same entries in the same order: the second answers no query that the first does '
+  'not, and every insert, most updates and every vacuum maintain both. What it enforces the other '
+  'enforces as well. Source: PostgreSQL manual, 11.1 Indexes, Introduction.' as why,
   g.fix,
   pg_catalog.jsonb_build_object(
     'schema', g.schema_name,

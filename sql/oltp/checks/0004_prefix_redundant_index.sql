@@ -1,9 +1,10 @@
 -- prefix_redundant_index: indexes whose keys another index of the table begins with
 -- level: info   needs: PostgreSQL 13   parameters: tables oid[]
--- near miss: a unique or constraint's index (it enforces more than the wider one); the keys behind others; another
--- method than btree, sort order, place of nulls, collation, operator class, predicate or expression; included columns
--- that the wider one lacks; a wider index four times as large (the narrow one is the faster to read); an invalid wider
--- index; a replica identity; the index on which the table is clustered; one that is a duplicate already
+-- near miss: a unique or constraint's index (it enforces more than the wider one); the keys behind others;
+-- another method than btree, sort order, place of nulls, collation, operator class, predicate or expression;
+-- included columns that the wider one lacks; a wider index four times as large (the narrow one is the faster
+-- to read); an invalid wider index; a replica identity; the index on which the table is clustered; one that
+-- is a duplicate already
 with indexes as (
   select
     i.indexrelid,
@@ -19,7 +20,8 @@ with indexes as (
     coalesce(pg_catalog.pg_get_expr(i.indpred, i.indrelid), '') as predicate,
     k.keys,
     k.included,
-    case when c.relispartition and not ic.relispartition then pg_catalog.pg_partition_root(c.oid)::oid end as root
+    case when c.relispartition and not ic.relispartition then pg_catalog.pg_partition_root(c.oid)::oid end
+      as root
   from pg_catalog.unnest(%(tables)s::oid[]) as selected(oid)
   join pg_catalog.pg_class c on c.oid = selected.oid
   join pg_catalog.pg_namespace n on n.oid = c.relnamespace
@@ -42,7 +44,12 @@ with indexes as (
       coalesce(
         pg_catalog.array_agg(key.attnum) filter (where key.position > i.indnkeyatts), '{}'
       ) as included
-    from rows from (pg_catalog.unnest(i.indkey::int2[]), pg_catalog.unnest(i.indclass::oid[]), pg_catalog.unnest(i.indcollation::oid[]), pg_catalog.unnest(i.indoption::int2[])) with ordinality as key(attnum, opclass, collation_oid, option, position)
+    from rows from (
+      pg_catalog.unnest(i.indkey::int2[]),
+      pg_catalog.unnest(i.indclass::oid[]),
+      pg_catalog.unnest(i.indcollation::oid[]),
+      pg_catalog.unnest(i.indoption::int2[])
+    ) with ordinality as key(attnum, opclass, collation_oid, option, position)
   ) k
 ),
 pairs as (
@@ -53,7 +60,10 @@ pairs as (
     and w.indexrelid <> d.indexrelid
     and w.predicate = d.predicate
     and w.keys[1:d.indnkeyatts] = d.keys
-    and (w.indnkeyatts > d.indnkeyatts or pg_catalog.cardinality(w.included) > pg_catalog.cardinality(d.included))
+    and (
+      w.indnkeyatts > d.indnkeyatts
+      or pg_catalog.cardinality(w.included) > pg_catalog.cardinality(d.included)
+    )
   where not d.indisunique
     and not d.protected
     and not d.attached
@@ -88,8 +98,9 @@ grouped as (
     (pg_catalog.array_agg(p.index_name::text order by p.nspname, p.relname, p.index_name))[1] as index_name,
     (pg_catalog.array_agg(p.kept::text order by p.nspname, p.relname, p.index_name))[1] as kept,
     (pg_catalog.array_agg(p.indexrelid order by p.nspname, p.relname, p.index_name))[1] as indexrelid,
-    pg_catalog.array_agg(pg_catalog.format('%%I.%%I', p.nspname, p.index_name) order by p.nspname, p.relname, p.index_name)
-      as indexes,
+    pg_catalog.array_agg(
+      pg_catalog.format('%%I.%%I', p.nspname, p.index_name) order by p.nspname, p.relname, p.index_name
+    ) as indexes,
     pg_catalog.sum(pg_catalog.pg_relation_size(p.indexrelid)) as size_bytes,
     pg_catalog.sum(pg_catalog.pg_relation_size(p.kept_oid)) as kept_size_bytes,
     pg_catalog.string_agg(
@@ -102,7 +113,9 @@ grouped as (
   from pairs p
   group by
     coalesce(p.root, p.indexrelid),
-    case when p.root is not null then pg_catalog.md5(pg_catalog.array_to_string(p.keys, ',') || p.predicate) end
+    case
+      when p.root is not null then pg_catalog.md5(pg_catalog.array_to_string(p.keys, ',') || p.predicate)
+    end
 )
 select
   'prefix_redundant_index' as "check",
@@ -112,10 +125,13 @@ select
     '%%I on %%I.%%I holds the first keys of %%I, which answers the same queries',
     g.index_name, g.schema_name, g.table_name, g.kept
   )
-  || case when g.found > 1 then pg_catalog.format('; and so on %%s more partitions', g.found - 1) else '' end as title,
-  'A btree index on (a, b) serves every search on a alone. The narrow index is somewhat smaller and so a little '
-  'faster to read; whether that is worth a second index to maintain at every insert is for the workload to say. '
-  'Source: PostgreSQL manual, 11.3 Multicolumn Indexes.' as why,
+  || case
+    when g.found = 1 then ''
+    else pg_catalog.format('; and so on %%s more partition(s)', g.found - 1)
+  end as title,
+  'A btree index on (a, b) serves every search on a alone. The narrow index is somewhat smaller and '
+  'so a little faster to read; whether that is worth a second index to maintain at every insert is '
+  'for the workload to say. Source: PostgreSQL manual, 11.3 Multicolumn Indexes.' as why,
   g.fix,
   pg_catalog.jsonb_build_object(
     'schema', g.schema_name,

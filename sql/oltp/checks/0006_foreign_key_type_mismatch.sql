@@ -1,6 +1,7 @@
 -- foreign_key_type_mismatch: foreign keys whose column has another type than the column it references
 -- level: warn   needs: PostgreSQL 13   parameters: tables oid[]
--- near miss: another length or precision of one type; a domain over the same type; varchar for text; a partition's copy
+-- near miss: another length or precision of one type; a domain over the same type; varchar for text; a
+-- partition's copy
 with recursive bases as (
   select t.oid as type, t.oid as base, t.typtype, t.typbasetype
   from pg_catalog.pg_type t
@@ -30,8 +31,14 @@ mismatched as (
     pg_catalog.format_type(ra.atttypid, ra.atttypmod) as new_type,
     pg_catalog.format_type(a.atttypid, a.atttypmod) as old_type
   from pg_catalog.unnest(%(tables)s::oid[]) as selected(oid)
-  join pg_catalog.pg_constraint con on con.conrelid = selected.oid and con.contype = 'f' and con.conparentid = 0
-  cross join lateral rows from (pg_catalog.unnest(con.conkey), pg_catalog.unnest(con.confkey)) with ordinality as k(attnum, referenced, position)
+  join pg_catalog.pg_constraint con
+    on con.conrelid = selected.oid
+    and con.contype = 'f'
+    and con.conparentid = 0
+  cross join lateral rows from (
+    pg_catalog.unnest(con.conkey),
+    pg_catalog.unnest(con.confkey)
+  ) with ordinality as k(attnum, referenced, position)
   join pg_catalog.pg_attribute a on a.attrelid = con.conrelid and a.attnum = k.attnum
   join pg_catalog.pg_attribute ra on ra.attrelid = con.confrelid and ra.attnum = k.referenced
   left join base_types b on b.type = a.atttypid
@@ -63,7 +70,8 @@ grouped as (
     pg_catalog.min(m.conname::text) as conname,
     pg_catalog.array_agg(distinct m.conname::text) as constraints
   from mismatched m
-  group by root, m.attname, m.confrelid, m.referenced_column, m.type, m.referenced_type, m.old_type, m.new_type
+  group by
+    root, m.attname, m.confrelid, m.referenced_column, m.type, m.referenced_type, m.old_type, m.new_type
 )
 select
   'foreign_key_type_mismatch' as "check",
@@ -73,15 +81,15 @@ select
     '%%I.%%I.%%I is %%s, the key %%I.%%I.%%I it references is %%s',
     n.nspname, c.relname, g.attname, g.old_type, rn.nspname, rc.relname, g.referenced_column, g.new_type
   ) as title,
-  'The two columns hold the same values and should have the same type. A narrower one refuses keys that the '
-  'referenced table can hold, a wider one promises values that can never be there, and where the types are of '
-  'different kinds each comparison converts one side, so that an index on that side cannot be used. Source: '
-  'PostgreSQL manual, 5.5.5 Foreign Keys, 10.2 Operators.' as why,
-  pg_catalog.format('alter table %%I.%%I alter column %%I type %%s', n.nspname, c.relname, g.attname, g.new_type)
+  'The two columns hold the same values and should have the same type. A narrower one refuses keys '
+  'that the referenced table can hold, a wider one promises values that can never be there, and '
+  'where the types are of different kinds each comparison converts one side, so that an index on '
+  'that side cannot be used. Source: PostgreSQL manual, 5.5.5 Foreign Keys, 10.2 Operators.' as why,
+  pg_catalog.format(
+    'alter table %%I.%%I alter column %%I type %%s', n.nspname, c.relname, g.attname, g.new_type
+  )
   || case
-    when g.type in ('int2'::pg_catalog.regtype, 'int4'::pg_catalog.regtype, 'int8'::pg_catalog.regtype)
-      and g.referenced_type in ('int2'::pg_catalog.regtype, 'int4'::pg_catalog.regtype, 'int8'::pg_catalog.regtype)
-      then ''
+    when ft.typname in ('int2', 'int4', 'int8') and rt.typname in ('int2', 'int4', 'int8') then ''
     else pg_catalog.format(' using %%I::%%s', g.attname, g.new_type)
   end
   || ';' as fix,
@@ -95,6 +103,7 @@ select
     'referenced_table', rc.relname,
     'referenced_column', g.referenced_column,
     'referenced_type', g.new_type,
+    'retyped', pg_catalog.jsonb_build_array(pg_catalog.jsonb_build_array(n.nspname, c.relname, g.attname)),
     'maximum', case
       when ft.typlen < rt.typlen
         and ft.oid in ('int2'::pg_catalog.regtype, 'int4'::pg_catalog.regtype)

@@ -1,9 +1,9 @@
 -- integer_key_near_overflow: integer keys and sequences that have used most of their numbers
 -- level: warn   needs: PostgreSQL 13   parameters: tables oid[], schemas oid[]
--- near miss: less than 70 in a hundred used; a bigint; a sequence that cycles; one never used; one that this role may
--- not read; an integer column that is no key
--- the numbers used are the sequence's last value or the largest value in the statistics, whichever is more; the fix
--- widens the columns that reference the key as well; an error from 90 in a hundred
+-- near miss: less than 70 in a hundred used; a bigint; a sequence that cycles; one never used; one that this
+-- role may not read; an integer column that is no key
+-- the numbers used are the sequence's last value or the largest value in the statistics, whichever is more;
+-- the fix widens the columns that reference the key as well; an error from 90 in a hundred
 with recursive integer_columns as (
   select
     c.oid as relid,
@@ -12,7 +12,8 @@ with recursive integer_columns as (
     c.relname,
     a.attname,
     a.atttypid,
-    case a.attlen when 2 then 32767 when 4 then 2147483647 else 9223372036854775807 end::numeric as type_maximum,
+    case a.attlen when 2 then 32767 when 4 then 2147483647 else 9223372036854775807 end::numeric
+      as type_maximum,
     (
       select pg_catalog.max(bound.value)
       from pg_catalog.pg_stats s
@@ -116,7 +117,10 @@ followers as (
   select f.root, f.root_attnum, con.conrelid, key.attnum, f.depth + 1
   from followers f
   join pg_catalog.pg_constraint con on con.confrelid = f.relid and con.contype = 'f' and con.conparentid = 0
-  cross join lateral rows from (pg_catalog.unnest(con.conkey), pg_catalog.unnest(con.confkey)) as key(attnum, referenced)
+  cross join lateral rows from (
+    pg_catalog.unnest(con.conkey),
+    pg_catalog.unnest(con.confkey)
+  ) as key(attnum, referenced)
   join pg_catalog.pg_attribute a on a.attrelid = con.conrelid and a.attnum = key.attnum
   where key.referenced = f.attnum
     and a.atttypid in ('int2'::pg_catalog.regtype, 'int4'::pg_catalog.regtype)
@@ -127,11 +131,14 @@ widened as (
     x.root,
     x.root_attnum,
     pg_catalog.string_agg(
-      pg_catalog.format(E'alter table %%I.%%I alter column %%I type bigint;', n.nspname, c.relname, a.attname),
+      pg_catalog.format(
+        'alter table %%I.%%I alter column %%I type bigint;', n.nspname, c.relname, a.attname
+      ),
       E'\n' order by x.depth, n.nspname, c.relname, a.attname
     ) as statements,
     pg_catalog.jsonb_agg(
-      pg_catalog.format('%%I.%%I.%%I', n.nspname, c.relname, a.attname) order by x.depth, n.nspname, c.relname, a.attname
+      pg_catalog.jsonb_build_array(n.nspname, c.relname, a.attname)
+      order by x.depth, n.nspname, c.relname, a.attname
     ) as columns
   from (
     select f.root, f.root_attnum, f.relid, f.attnum, pg_catalog.min(f.depth) as depth
@@ -159,20 +166,27 @@ select
   pg_catalog.format(
     '%%I.%%I.%%I has used %%s of the %%s numbers that %%s leaves it (%%s %%%%)',
     n.nspname, n.relname, n.attname, n.used, n.capacity,
-    case when n.capacity < n.type_maximum then pg_catalog.format('the sequence %%I', n.sequence_name) else pg_catalog.format_type(n.atttypid, null) end,
+    case
+      when n.capacity < n.type_maximum then pg_catalog.format('the sequence %%I', n.sequence_name)
+      else pg_catalog.format_type(n.atttypid, null)
+    end,
     pg_catalog.floor(100 * n.ratio)
   ) as title,
-  'After the last number every insert fails. Widening the key rewrites the table under an exclusive lock, which is '
-  'better done on a day of your own choosing: the columns that reference it are widened too. Source: PostgreSQL '
-  'manual, 8.1.1 Integer Types, 8.1.4 Serial Types.' as why,
+  'After the last number every insert fails. Widening the key rewrites the table under an exclusive '
+  'lock, which is better done on a day of your own choosing: the columns that reference it are '
+  'widened too. Source: PostgreSQL manual, 8.1.1 Integer Types, 8.1.4 Serial Types.' as why,
   case
     when n.capacity = n.type_maximum and n.atttypid <> 'int8'::pg_catalog.regtype then w.statements
     else ''
   end
   || case
-    when n.seqrelid is null or (n.identity and n.capacity = n.type_maximum and n.seqmax = n.type_maximum) then ''
+    when n.seqrelid is null then ''
+    when n.identity and n.capacity = n.type_maximum and n.seqmax = n.type_maximum then ''
     else
-      case when n.capacity = n.type_maximum and n.atttypid <> 'int8'::pg_catalog.regtype then E'\n' else '' end
+      case
+        when n.capacity = n.type_maximum and n.atttypid <> 'int8'::pg_catalog.regtype then E'\n'
+        else ''
+      end
       || pg_catalog.format(
         'alter sequence %%I.%%I as %%s no maxvalue;',
         n.sequence_schema, n.sequence_name,
@@ -191,7 +205,7 @@ select
     'sequence', n.sequence_name,
     'used', n.used,
     'capacity', n.capacity,
-    'widened', w.columns
+    'retyped', case when n.capacity = n.type_maximum then w.columns end
   ) as details
 from near n
 left join widened w on w.root = n.relid and w.root_attnum = n.attnum
@@ -204,8 +218,9 @@ select
     'the sequence %%I.%%I has used %%s of its %%s numbers (%%s %%%%)',
     l.nspname, l.relname, l.last_value, l.seqmax, pg_catalog.floor(100 * l.ratio)
   ),
-  'After the last number nextval fails, and with it every insert that takes its key from there. Widen the columns '
-  'that the application fills from it before the sequence. Source: PostgreSQL manual, CREATE SEQUENCE.',
+  'After the last number nextval fails, and with it every insert that takes its key from there. Widen the '
+  'columns that the application fills from it before the sequence. Source: PostgreSQL manual, CREATE '
+  'SEQUENCE.',
   pg_catalog.format('alter sequence %%I.%%I as bigint no maxvalue;', l.nspname, l.relname),
   pg_catalog.jsonb_build_object(
     'schema', l.nspname,

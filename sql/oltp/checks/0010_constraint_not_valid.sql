@@ -13,7 +13,8 @@ with found as (
     case con.contype
       when 'c' then
         pg_catalog.format(
-          'select * from %%I.%%I where not (%%s)', n.nspname, c.relname, pg_catalog.pg_get_expr(con.conbin, con.conrelid)
+          'select * from %%I.%%I where not (%%s)',
+          n.nspname, c.relname, pg_catalog.pg_get_expr(con.conbin, con.conrelid)
         )
       when 'n' then
         pg_catalog.format('select * from %%I.%%I where %%I is null', n.nspname, c.relname, k.first_column)
@@ -34,12 +35,23 @@ with found as (
       pg_catalog.min(a.attname::text) filter (where key.position = 1) as first_column,
       case
         when con.confmatchtype = 'f' then
-          'not (' || pg_catalog.string_agg(pg_catalog.format('r.%%I is null', a.attname), ' and ' order by key.position) || ')'
-        else pg_catalog.string_agg(pg_catalog.format('r.%%I is not null', a.attname), ' and ' order by key.position)
+          'not ('
+          || pg_catalog.string_agg(
+            pg_catalog.format('r.%%I is null', a.attname), ' and ' order by key.position
+          )
+          || ')'
+        else
+          pg_catalog.string_agg(
+            pg_catalog.format('r.%%I is not null', a.attname), ' and ' order by key.position
+          )
       end as compared,
-      pg_catalog.string_agg(pg_catalog.format('k.%%I = r.%%I', ra.attname, a.attname), ' and ' order by key.position)
-        filter (where ra.attname is not null) as joined
-    from rows from (pg_catalog.unnest(con.conkey), pg_catalog.unnest(con.confkey)) with ordinality as key(attnum, referenced, position)
+      pg_catalog.string_agg(
+        pg_catalog.format('k.%%I = r.%%I', ra.attname, a.attname), ' and ' order by key.position
+      ) filter (where ra.attname is not null) as joined
+    from rows from (
+      pg_catalog.unnest(con.conkey),
+      pg_catalog.unnest(con.confkey)
+    ) with ordinality as key(attnum, referenced, position)
     join pg_catalog.pg_attribute a on a.attrelid = con.conrelid and a.attnum = key.attnum
     left join pg_catalog.pg_attribute ra on ra.attrelid = con.confrelid and ra.attnum = key.referenced
   ) k on true
@@ -81,9 +93,9 @@ select
     case f.contype when 'c' then 'check' when 'f' then 'foreign key' else 'not-null constraint' end,
     f.conname, f.owner_name
   ) as title,
-  'The constraint holds for new rows alone; the planner does not rely on it, and a dump may not load where old rows '
-  'break it. Validating reads the table once, while it is read and written. Source: PostgreSQL manual, ALTER TABLE, '
-  'VALIDATE CONSTRAINT.' as why,
+  'The constraint holds for new rows alone; the planner does not rely on it, and a dump may not load '
+  'where old rows break it. Validating reads the table once, while it is read and written. Source: '
+  'PostgreSQL manual, ALTER TABLE, VALIDATE CONSTRAINT.' as why,
   pg_catalog.format('alter %%s %%s validate constraint %%I;', f.owner_kind, f.owner_name, f.conname) as fix,
   pg_catalog.jsonb_build_object(
     'schema', f.nspname,

@@ -1,6 +1,7 @@
 -- disabled_trigger: triggers that do not fire, among them those that keep a foreign key true
 -- level: warn   needs: PostgreSQL 13   parameters: tables oid[]
--- near miss: a trigger that fires on a replica only, or always; a partition's copy of a trigger disabled on its parent;
+-- near miss: a trigger that fires on a replica only, or always; a partition's copy of a trigger disabled on
+-- its parent;
 -- an error where it is a foreign key that is not kept
 with triggers as (
   select
@@ -32,11 +33,18 @@ unkept_keys as (
       select pg_catalog.format(
         'select * from %%I.%%I r where %%s and not exists (select from %%I.%%I k where %%s)',
         n.nspname, c.relname,
-        pg_catalog.string_agg(pg_catalog.format('r.%%I is not null', a.attname), ' and ' order by key.position),
+        pg_catalog.string_agg(
+          pg_catalog.format('r.%%I is not null', a.attname), ' and ' order by key.position
+        ),
         rn.nspname, rc.relname,
-        pg_catalog.string_agg(pg_catalog.format('k.%%I = r.%%I', ra.attname, a.attname), ' and ' order by key.position)
+        pg_catalog.string_agg(
+          pg_catalog.format('k.%%I = r.%%I', ra.attname, a.attname), ' and ' order by key.position
+        )
       )
-      from rows from (pg_catalog.unnest(con.conkey), pg_catalog.unnest(con.confkey)) with ordinality as key(attnum, referenced, position)
+      from rows from (
+        pg_catalog.unnest(con.conkey),
+        pg_catalog.unnest(con.confkey)
+      ) with ordinality as key(attnum, referenced, position)
       join pg_catalog.pg_attribute a on a.attrelid = con.conrelid and a.attnum = key.attnum
       join pg_catalog.pg_attribute ra on ra.attrelid = con.confrelid and ra.attnum = key.referenced
     ) as violations
@@ -54,9 +62,10 @@ select
   'warn' as severity,
   pg_catalog.format('%%I.%%I.%%I', t.nspname, t.relname, t.tgname) as object,
   pg_catalog.format('the trigger %%I on %%I.%%I is disabled', t.tgname, t.nspname, t.relname) as title,
-  'What the trigger guards or derives has not been guarded or derived since it was disabled, often for a bulk load after which nobody '
-  'enabled it again. Enabling it does not make up for the rows in between; drop it where it is no longer wanted. '
-  'Source: PostgreSQL manual, ALTER TABLE, ENABLE TRIGGER.' as why,
+  'What the trigger guards or derives has not been guarded or derived since it was disabled, often '
+  'for a bulk load after which nobody enabled it again. Enabling it does not make up for the rows in '
+  'between; drop it where it is no longer wanted. Source: PostgreSQL manual, ALTER TABLE, ENABLE '
+  'TRIGGER.' as why,
   pg_catalog.format('alter table %%I.%%I enable trigger %%I;', t.nspname, t.relname, t.tgname) as fix,
   pg_catalog.jsonb_build_object(
     'schema', t.nspname,
@@ -72,10 +81,12 @@ select
   'disabled_trigger',
   'error',
   pg_catalog.format('%%I.%%I.%%I', k.nspname, k.relname, k.conname),
-  pg_catalog.format('the foreign key %%I on %%I.%%I is not kept: its triggers are disabled', k.conname, k.nspname, k.relname),
-  'With DISABLE TRIGGER ALL the database shows the foreign key as valid and yet accepts rows that break it. Enabling the '
-  'triggers does not check the rows that came in between: look for them first. Source: PostgreSQL manual, ALTER '
-  'TABLE, DISABLE TRIGGER.',
+  pg_catalog.format(
+    'the foreign key %%I on %%I.%%I is not kept: its triggers are disabled', k.conname, k.nspname, k.relname
+  ),
+  'With DISABLE TRIGGER ALL the database shows the foreign key as valid and yet accepts rows that break it. '
+  'Enabling the triggers does not check the rows that came in between: look for them first. Source: '
+  'PostgreSQL manual, ALTER TABLE, DISABLE TRIGGER.',
   k.fix,
   pg_catalog.jsonb_build_object(
     'schema', k.nspname,

@@ -1,7 +1,8 @@
 -- unowned_sequence: sequences that feed one column and are not owned by it
 -- level: info   needs: PostgreSQL 13   parameters: tables oid[], schemas oid[]
--- near miss: a sequence that several columns share; one that no default uses, which the application may; one in another
--- schema than the table, which cannot be owned by it; a serial or an identity; a partition's copy of the default
+-- near miss: a sequence that several columns share; one that no default uses, which the application may; one
+-- in another schema than the table, which cannot be owned by it; a serial or an identity; a partition's copy
+-- of the default
 with uses as (
   select distinct
     d.refobjid as seqrelid,
@@ -28,14 +29,15 @@ select
     'the sequence %%I.%%I feeds %%I.%%I.%%I alone and is not owned by it',
     sn.nspname, s.relname, n.nspname, c.relname, u.attname
   ) as title,
-  'The sequence stays behind when the table or the column is dropped, TRUNCATE ... RESTART IDENTITY leaves it out, '
-  'and pg_get_serial_sequence does not find it. Source: PostgreSQL manual, CREATE SEQUENCE, OWNED BY; '
-  '8.1.4 Serial Types.' as why,
+  'The sequence stays behind when the table or the column is dropped, TRUNCATE ... RESTART IDENTITY '
+  'leaves it out, and pg_get_serial_sequence does not find it. Source: PostgreSQL manual, CREATE '
+  'SEQUENCE, OWNED BY; 8.1.4 Serial Types.' as why,
   case
     when s.relowner = c.relowner then ''
     else
       pg_catalog.format(
-        E'alter sequence %%I.%%I owner to %%I;\n', sn.nspname, s.relname, pg_catalog.pg_get_userbyid(c.relowner)
+        E'alter sequence %%I.%%I owner to %%I;\n',
+        sn.nspname, s.relname, pg_catalog.pg_get_userbyid(c.relowner)
       )
   end
   || pg_catalog.format(

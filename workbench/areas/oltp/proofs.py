@@ -321,8 +321,8 @@ def _types_differ(conn: Connection, row: Row) -> Evidence | None:
         refusal = _refusal(conn, SQL("select {}::{}").format(Literal(value), SQL(details["type"])))
         return Evidence(
             "refused-value",
-            f"{value} is a {details['referenced_type']} and thus a possible key; as {details['type']} it is "
-            f"refused: {refusal.diag.message_primary if refusal else 'not at all'}.",
+            f"The key {value} fits the type of the key, {details['referenced_type']}; the column refuses it: "
+            f"{refusal.diag.message_primary if refusal else 'not at all'}.",
             "",
             {"value": value, "sqlstate": refusal.pgcode if refusal else None, "holds": refusal is not None},
         )

@@ -13,9 +13,9 @@ from typing import Any, TypeAlias
 
 import psycopg2
 import psycopg2.errors
-from pglast import parser
+from pglast import parse_sql, parser
 from psycopg2 import sql as composed
-from psycopg2.extras import RealDictCursor
+from psycopg2.extras import Json, RealDictCursor
 
 from workbench import sql
 from workbench.areas.oltp.proofs import PROOFS, Proof
@@ -44,7 +44,7 @@ def review(
 def run_checks(conn: Connection, *, schemas: Sequence[str] | None = None) -> list[Finding]:
     """The findings of all checks about *schemas*, by default all but the system's, not yet verified.
 
-    Reads the catalog alone, in three queries however many tables there are; nothing is written.
+    Reads the catalog alone, in four queries however many tables there are; nothing is written.
     The worst come first, then by object. Raises SchemaNotFound.
     """
     return _sorted(_finding(row) for row in _rows(conn, schemas).values())
@@ -116,7 +116,21 @@ def _rows(conn: Connection, schemas: Sequence[str] | None = None) -> dict[Key, R
         scope = _scope(conn, schemas)
         with conn.cursor(cursor_factory=RealDictCursor) as cur:
             cur.execute(_all_checks(), scope)
-            return {(row["check"], row["object"]): dict(row) for row in cur.fetchall()}
+            rows = [dict(row) for row in cur.fetchall()]
+        _spare_views(conn, rows)
+    return {(row["check"], row["object"]): row for row in rows}
+
+
+def _spare_views(conn: Connection, rows: Sequence[Row]) -> None:
+    """Let the fixes that change a column's type drop the views on it first and create them again."""
+    retyped = [
+        {"key": position, "columns": row["details"]["retyped"]}
+        for position, row in enumerate(rows)
+        if row["details"].get("retyped")
+    ]
+    for views in sql.fetch(conn, "oltp/views_on_columns.sql", {"columns": Json(retyped)}):
+        row = rows[views["key"]]
+        row["fix"] = f"{views['drops']}\n{row['fix']}\n{views['creates']}"
 
 
 def _analyse_new_tables(conn: Connection) -> None:
@@ -152,6 +166,7 @@ class _Attempt:
     row: Row
     state: Any = None
     elapsed_ms: float = 0.0
+    left_out: int = 0  # statements about roles that the copy's server lacks
     failure: str = ""
     broken: bool = False  # rows break the constraint that the fix would validate
 
@@ -207,10 +222,10 @@ def _attempt(conn: Connection, finding: Finding, row: Row) -> _Attempt:
         with _savepoint(conn):
             attempt.finding = replace(finding, fix=_proof(finding).fix(conn, finding.fix, row))
             attempt.state = _proof(finding).before(conn, row)
-        statement = _without_concurrently(attempt.finding.fix)
+        statements, attempt.left_out = _runnable(conn, _without_concurrently(attempt.finding.fix))
         with _savepoint(conn):
             started = time.perf_counter()
-            conn.execute(statement)
+            conn.execute(statements)
             attempt.elapsed_ms = (time.perf_counter() - started) * 1000
     except psycopg2.Error as exc:
         if conn.closed:
@@ -239,9 +254,10 @@ def _judged(
     closed = Evidence(
         "fix-closes-finding",
         f"The fix ran in a scratch copy in {attempt.elapsed_ms:.1f} ms; then the check found nothing there, "
-        "and no other check found anything new.",
+        "and no other check found anything new."
+        + (f" Left out: {attempt.left_out} for roles that are not there." if attempt.left_out else ""),
         engine,
-        {"elapsed_ms": round(attempt.elapsed_ms, 3), "new_findings": 0},
+        {"elapsed_ms": round(attempt.elapsed_ms, 3), "new_findings": 0, "left_out": attempt.left_out},
     )
     try:
         with _savepoint(conn):
@@ -308,3 +324,27 @@ def _without_concurrently(statements: str) -> str:
             kept.append(statements[position : token.start])
             position = token.end + 1
     return "".join([*kept, statements[position:]])
+
+
+def _runnable(conn: Connection, statements: str) -> tuple[str, int]:
+    """*statements* without owners and grants for roles that the server of the copy lacks, and how many."""
+    parts = [statements[part] for part in parser.split(statements, only_slices=True)]
+    named = {part: roles for part in parts if (roles := _roles_given(part))}
+    if not named:
+        return statements, 0
+    known = {name for (name,) in conn.execute("select rolname from pg_catalog.pg_roles").fetchall()}
+    kept = [part for part in parts if named.get(part, set()) <= known]
+    return ";\n".join(kept), len(parts) - len(kept)
+
+
+def _roles_given(statement: str) -> set[str]:
+    """The roles that *statement* gives an object or a privilege to."""
+    node: Any = parse_sql(statement)[0].stmt
+    kind = type(node).__name__
+    if kind == "GrantStmt":
+        roles = node.grantees
+    elif kind == "AlterTableStmt":  # which ALTER VIEW ... OWNER TO is as well
+        roles = [command.newowner for command in node.cmds if command.newowner]
+    else:
+        return set()
+    return {role.rolename for role in roles if role.rolename}
