@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -153,6 +154,27 @@ def test_braces_in_a_folder_are_letters(tmp_path: Path) -> None:
     assert run.path.is_file()
 
 
+def test_long_temporary_folder(tmp_path: Path) -> None:
+    """Where the path of the temporary folder is too long for sockets in it, kernels run all the same."""
+    temporary = tmp_path / ("t" * 120)
+    temporary.mkdir()
+    path = write_notebook(tmp_path / "src", "01_a", "1 + 1")
+    code = "import sys\nfrom pathlib import Path\nfrom workbench import notebooks\n"
+    code += "(run,) = notebooks.run([notebooks.read(Path(sys.argv[1]))], {}, Path(sys.argv[2]), jobs=1)\n"
+    code += "print(run.outcome, run.error)"
+
+    said = subprocess.run(
+        [sys.executable, "-c", code, str(path), str(tmp_path / "out")],
+        env={**os.environ, "TMPDIR": str(temporary)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert (said.stdout.strip(), said.stderr) == ("ok", "")
+    assert list(temporary.iterdir()) == []
+
+
 def test_killed_kernel_is_a_failure(tmp_path: Path) -> None:
     """A kernel that is killed, as the system does when memory is short, fails its notebook alone."""
     dies = write_notebook(tmp_path, "01_dies", "import os\nos.kill(os.getpid(), 9)")
@@ -245,14 +267,21 @@ def running(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     script = tmp_path / "run.py"
     script.write_text(INTERRUPTED)
     command = [sys.executable, str(script), str(tmp_path / "src"), str(tmp_path / "out")]
+    temporary = tempfile.TemporaryDirectory()  # for what a killed run cannot remove
     process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+        command,
+        env={**os.environ, "TMPDIR": temporary.name},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
     )
     yield process
     for child in [*psutil.Process(process.pid).children(recursive=True)] if process.poll() is None else []:
         child.kill()
     process.kill()
     process.wait()
+    temporary.cleanup()
 
 
 def read_until(process: subprocess.Popen[str], *lines: str) -> list[psutil.Process]:

@@ -18,6 +18,7 @@ from typing import Any
 from workbench.proof.results import RESULTS_VARIABLE
 
 _ENGINE = "workbench"
+_SOCKET_PATH_MOST = 103  # bytes: macOS' limit, the smallest
 
 
 class Interrupted(Exception):
@@ -66,13 +67,17 @@ class Kernels:
             manager = AsyncKernelManager(
                 kernel_name="python3",
                 connection_file=str(self._folder / f"k{number}.json"),
-                transport="ipc",  # no ports, for which runs side by side would race
+                transport=self._transport(),
                 kernel_spec_manager=KernelSpecManager(
                     kernel_dirs=[str(self._folder / "kernels")], ensure_native_kernel=False
                 ),
             )
             self._managers[number] = manager
         return manager
+
+    def _transport(self) -> str:
+        """Sockets in the folder, where its path is short enough: for ports, runs side by side would race."""
+        return "ipc" if len(os.fsencode(self._folder)) + len("/k999-ipc-5") < _SOCKET_PATH_MOST else "tcp"
 
     def require_going_on(self) -> None:
         """Raises Interrupted once the run is."""
