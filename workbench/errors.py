@@ -35,9 +35,10 @@ class SchemaNotFound(SourceError):
 
 
 class ScriptError(SourceError):
-    """A schema file cannot be run. `path` and `line` say where."""
+    """A schema file cannot be run. `path` and `line` say where, `reason` what alone."""
 
     def __init__(self, message: str, *, path: str, line: int | None = None) -> None:
+        self.reason = message
         self.path = path
         self.line = line
         super().__init__(f"{path}:{line}: {message}" if line else f"{path}: {message}")

@@ -188,6 +188,21 @@ def test_a_url_survives_odd_names(server: Server) -> None:
     assert parts["host"] == server.host
 
 
+def test_what_the_caller_tells_libpq_does_not_matter(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PG* variables are about the caller's own servers, not about the engine."""
+    for name, value in {
+        "PGSERVICE": "nowhere",
+        "PGOPTIONS": "-c default_transaction_read_only=on",
+        "PGHOST": "db.example.org",
+        "PGDATABASE": "other",
+        "PGUSER": "somebody",
+    }.items():
+        monkeypatch.setenv(name, value)
+    with server.scratch_database() as name, server.session(name) as conn:
+        conn.execute("create table t (id int)")
+    assert os.environ["PGSERVICE"] == "nowhere"
+
+
 def test_a_missing_extension_names_itself_and_the_way(server: Server) -> None:
     """FeatureUnavailable says what is missing, on which engine, and how to get it."""
     server.require_extension("ltree")

@@ -475,6 +475,26 @@ insert into t default values;
         assert found == {"uuid-ossp": ("core functions", (2,)), "pgcrypto": ("core functions", (3,))}
 
 
+def test_what_pgcrypto_encrypts_is_declared_and_refuses(
+    server: Server, script: Callable[[str], Path]
+) -> None:
+    """A table whose default or view encrypts can be looked at; a call says what the engine lacks."""
+    if "pgcrypto" in server.extension_names:
+        pytest.skip("this engine has the real extension")
+    text = """create extension pgcrypto;
+create table t (id int primary key, secret bytea default pgp_sym_encrypt('x', 'key'));
+create view plain as select pgp_sym_decrypt(secret, 'key', 'cipher-algo=aes256') from t;
+create function kept() returns bytea language sql as $$ select encrypt('x', 'k', 'aes') $$;
+"""
+    with (
+        loaded_script(server, script(text)) as (database, report),
+        as_loader(server, report).session(database) as conn,
+    ):
+        assert report.left_out == ()
+        with pytest.raises(psycopg2.Error, match="pgp_sym_encrypt needs the extension pgcrypto"):
+            conn.execute("insert into t (id) values (1)")
+
+
 POSTGIS = """create extension postgis;
 create extension if not exists timescaledb cascade;
 create extension hstore;

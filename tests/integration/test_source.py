@@ -120,6 +120,23 @@ def test_the_scratch_copy_of_a_named_database_has_structure_and_no_rows(live: Li
         scratch.execute("drop table purchase")
 
 
+def test_a_copy_that_cannot_be_made_is_one_line_about_the_database(live: Live, server: Server) -> None:
+    """A structure that may not be dumped: the findings stand, and each says why it was not proved."""
+    with live.server.session("shop") as conn:
+        conn.execute("create table hidden (id int)")
+    try:
+        with open_source(live.url, server) as opened:
+            findings = review_source(opened)
+            proofs = break_constraints(opened, reflect(opened.connection))
+        assert {finding.object for finding in findings} >= {"public.hidden"}
+        assert not any(finding.verified for finding in findings)
+        assert {finding.unverified_because for finding in findings} == {proofs.why_none}
+        assert "its structure cannot be dumped" in proofs.why_none and "hidden" in proofs.why_none
+    finally:
+        with live.server.session("shop") as conn:
+            conn.execute("drop table hidden")
+
+
 def test_a_password_is_in_no_representation(live: Live, server: Server) -> None:
     """Neither the source nor its errors show the password."""
     source = resolve(live.url)

@@ -37,6 +37,17 @@ class Connection(psycopg2.extensions.connection):
         return cur
 
 
+@contextlib.contextmanager
+def _without_service() -> Iterator[None]:
+    """libpq reads the service that PGSERVICE names before anything that it is told."""
+    service = os.environ.pop("PGSERVICE", None)
+    try:
+        yield
+    finally:
+        if service is not None:
+            os.environ["PGSERVICE"] = service
+
+
 def describe_version(conn: psycopg2.extensions.connection) -> str:
     """``PostgreSQL 18.6``, as the server says it."""
     return f"PostgreSQL {(conn.get_parameter_status('server_version') or '').split()[0]}"
@@ -88,12 +99,10 @@ class Server:
 
     def connect_once(self, dbname: str, *, user: str | None = None) -> Connection:
         """One attempt, without starting anything."""
-        conn: Connection = psycopg2.connect(
-            psycopg2.extensions.make_dsn(
-                **self.conninfo(dbname, user=user), application_name="workbench", connect_timeout=15
-            ),
-            connection_factory=Connection,
-        )
+        settings = {"application_name": "workbench", "connect_timeout": "15", "options": ""}
+        dsn = psycopg2.extensions.make_dsn(**{**settings, **self.conninfo(dbname, user=user)})
+        with _without_service():
+            conn: Connection = psycopg2.connect(dsn, connection_factory=Connection)
         return conn
 
     def connect(

@@ -159,3 +159,219 @@ begin
   raise exception 'gen_salt needs the extension pgcrypto, which this engine lacks' using errcode = 'WB001';
 end
 $$;
+
+create or replace function {prefix}pgp_sym_encrypt(data text, key text)
+returns bytea language plpgsql volatile strict parallel safe
+as $$
+begin
+  raise exception 'pgp_sym_encrypt needs the extension pgcrypto, which this engine lacks' using errcode = 'WB001';
+end
+$$;
+
+create or replace function {prefix}pgp_sym_encrypt(data text, key text, options text)
+returns bytea language plpgsql volatile strict parallel safe
+as $$
+begin
+  raise exception 'pgp_sym_encrypt needs the extension pgcrypto, which this engine lacks' using errcode = 'WB001';
+end
+$$;
+
+create or replace function {prefix}pgp_sym_encrypt_bytea(data bytea, key text)
+returns bytea language plpgsql volatile strict parallel safe
+as $$
+begin
+  raise exception 'pgp_sym_encrypt_bytea needs the extension pgcrypto, which this engine lacks' using errcode = 'WB001';
+end
+$$;
+
+create or replace function {prefix}pgp_sym_encrypt_bytea(data bytea, key text, options text)
+returns bytea language plpgsql volatile strict parallel safe
+as $$
+begin
+  raise exception 'pgp_sym_encrypt_bytea needs the extension pgcrypto, which this engine lacks' using errcode = 'WB001';
+end
+$$;
+
+create or replace function {prefix}pgp_sym_decrypt(message bytea, key text)
+returns text language plpgsql immutable strict parallel safe
+as $$
+begin
+  raise exception 'pgp_sym_decrypt needs the extension pgcrypto, which this engine lacks' using errcode = 'WB001';
+end
+$$;
+
+create or replace function {prefix}pgp_sym_decrypt(message bytea, key text, options text)
+returns text language plpgsql immutable strict parallel safe
+as $$
+begin
+  raise exception 'pgp_sym_decrypt needs the extension pgcrypto, which this engine lacks' using errcode = 'WB001';
+end
+$$;
+
+create or replace function {prefix}pgp_sym_decrypt_bytea(message bytea, key text)
+returns bytea language plpgsql immutable strict parallel safe
+as $$
+begin
+  raise exception 'pgp_sym_decrypt_bytea needs the extension pgcrypto, which this engine lacks' using errcode = 'WB001';
+end
+$$;
+
+create or replace function {prefix}pgp_sym_decrypt_bytea(message bytea, key text, options text)
+returns bytea language plpgsql immutable strict parallel safe
+as $$
+begin
+  raise exception 'pgp_sym_decrypt_bytea needs the extension pgcrypto, which this engine lacks' using errcode = 'WB001';
+end
+$$;
+
+create or replace function {prefix}pgp_pub_encrypt(data text, key bytea)
+returns bytea language plpgsql volatile strict parallel safe
+as $$
+begin
+  raise exception 'pgp_pub_encrypt needs the extension pgcrypto, which this engine lacks' using errcode = 'WB001';
+end
+$$;
+
+create or replace function {prefix}pgp_pub_encrypt(data text, key bytea, options text)
+returns bytea language plpgsql volatile strict parallel safe
+as $$
+begin
+  raise exception 'pgp_pub_encrypt needs the extension pgcrypto, which this engine lacks' using errcode = 'WB001';
+end
+$$;
+
+create or replace function {prefix}pgp_pub_encrypt_bytea(data bytea, key bytea)
+returns bytea language plpgsql volatile strict parallel safe
+as $$
+begin
+  raise exception 'pgp_pub_encrypt_bytea needs the extension pgcrypto, which this engine lacks' using errcode = 'WB001';
+end
+$$;
+
+create or replace function {prefix}pgp_pub_encrypt_bytea(data bytea, key bytea, options text)
+returns bytea language plpgsql volatile strict parallel safe
+as $$
+begin
+  raise exception 'pgp_pub_encrypt_bytea needs the extension pgcrypto, which this engine lacks' using errcode = 'WB001';
+end
+$$;
+
+create or replace function {prefix}pgp_pub_decrypt(message bytea, key bytea)
+returns text language plpgsql immutable strict parallel safe
+as $$
+begin
+  raise exception 'pgp_pub_decrypt needs the extension pgcrypto, which this engine lacks' using errcode = 'WB001';
+end
+$$;
+
+create or replace function {prefix}pgp_pub_decrypt(message bytea, key bytea, password text)
+returns text language plpgsql immutable strict parallel safe
+as $$
+begin
+  raise exception 'pgp_pub_decrypt needs the extension pgcrypto, which this engine lacks' using errcode = 'WB001';
+end
+$$;
+
+create or replace function {prefix}pgp_pub_decrypt(message bytea, key bytea, password text, options text)
+returns text language plpgsql immutable strict parallel safe
+as $$
+begin
+  raise exception 'pgp_pub_decrypt needs the extension pgcrypto, which this engine lacks' using errcode = 'WB001';
+end
+$$;
+
+create or replace function {prefix}pgp_pub_decrypt_bytea(message bytea, key bytea)
+returns bytea language plpgsql immutable strict parallel safe
+as $$
+begin
+  raise exception 'pgp_pub_decrypt_bytea needs the extension pgcrypto, which this engine lacks' using errcode = 'WB001';
+end
+$$;
+
+create or replace function {prefix}pgp_pub_decrypt_bytea(message bytea, key bytea, password text)
+returns bytea language plpgsql immutable strict parallel safe
+as $$
+begin
+  raise exception 'pgp_pub_decrypt_bytea needs the extension pgcrypto, which this engine lacks' using errcode = 'WB001';
+end
+$$;
+
+create or replace function {prefix}pgp_pub_decrypt_bytea(message bytea, key bytea, password text, options text)
+returns bytea language plpgsql immutable strict parallel safe
+as $$
+begin
+  raise exception 'pgp_pub_decrypt_bytea needs the extension pgcrypto, which this engine lacks' using errcode = 'WB001';
+end
+$$;
+
+create or replace function {prefix}pgp_key_id(message bytea)
+returns text language plpgsql immutable strict parallel safe
+as $$
+begin
+  raise exception 'pgp_key_id needs the extension pgcrypto, which this engine lacks' using errcode = 'WB001';
+end
+$$;
+
+create or replace function {prefix}armor(data bytea)
+returns text language plpgsql immutable strict parallel safe
+as $$
+begin
+  raise exception 'armor needs the extension pgcrypto, which this engine lacks' using errcode = 'WB001';
+end
+$$;
+
+create or replace function {prefix}armor(data bytea, keys text[], "values" text[])
+returns text language plpgsql immutable strict parallel safe
+as $$
+begin
+  raise exception 'armor needs the extension pgcrypto, which this engine lacks' using errcode = 'WB001';
+end
+$$;
+
+create or replace function {prefix}dearmor(data text)
+returns bytea language plpgsql immutable strict parallel safe
+as $$
+begin
+  raise exception 'dearmor needs the extension pgcrypto, which this engine lacks' using errcode = 'WB001';
+end
+$$;
+
+create or replace function {prefix}pgp_armor_headers(data text, out key text, out value text)
+returns setof record language plpgsql immutable strict parallel safe
+as $$
+begin
+  raise exception 'pgp_armor_headers needs the extension pgcrypto, which this engine lacks' using errcode = 'WB001';
+end
+$$;
+
+create or replace function {prefix}encrypt(data bytea, key bytea, type text)
+returns bytea language plpgsql immutable strict parallel safe
+as $$
+begin
+  raise exception 'encrypt needs the extension pgcrypto, which this engine lacks' using errcode = 'WB001';
+end
+$$;
+
+create or replace function {prefix}encrypt_iv(data bytea, key bytea, iv bytea, type text)
+returns bytea language plpgsql immutable strict parallel safe
+as $$
+begin
+  raise exception 'encrypt_iv needs the extension pgcrypto, which this engine lacks' using errcode = 'WB001';
+end
+$$;
+
+create or replace function {prefix}decrypt(data bytea, key bytea, type text)
+returns bytea language plpgsql immutable strict parallel safe
+as $$
+begin
+  raise exception 'decrypt needs the extension pgcrypto, which this engine lacks' using errcode = 'WB001';
+end
+$$;
+
+create or replace function {prefix}decrypt_iv(data bytea, key bytea, iv bytea, type text)
+returns bytea language plpgsql immutable strict parallel safe
+as $$
+begin
+  raise exception 'decrypt_iv needs the extension pgcrypto, which this engine lacks' using errcode = 'WB001';
+end
+$$;
