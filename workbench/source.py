@@ -259,7 +259,10 @@ def shared_source(spec: str, server: Server, options: Options | None = None) -> 
         else:
             base, load = stack.enter_context(_base_of(source, server, options))
             shared = {"key": _key(source, options), "base": base, "load": load.as_dict() if load else None}
-            stack.enter_context(_environment(_SHARED, json.dumps(shared)))
+            # by a file that only we may read: it holds a role's password, and can be longer than a variable
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="workbench-")))
+            (folder / "shared.json").write_text(json.dumps(shared))
+            stack.enter_context(_environment(_SHARED, str(folder / "shared.json")))
         yield source
 
 
@@ -287,7 +290,7 @@ def _key(source: Source, options: Options) -> str:
 
 @contextlib.contextmanager
 def _base_of(source: Source, server: Server, options: Options) -> Iterator[tuple[str, LoadReport | None]]:
-    shared = json.loads(os.environ.get(_SHARED, "null"))
+    shared = json.loads(Path(os.environ[_SHARED]).read_text()) if _SHARED in os.environ else None
     if shared and shared["key"] == _key(source, options):
         yield shared["base"], LoadReport.from_dict(shared["load"]) if shared["load"] else None
     elif source.kind == "example":
