@@ -6,12 +6,14 @@ import contextlib
 import json
 import os
 import runpy
+import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import psycopg2
 import rich_click as click
 from click.exceptions import Abort, Exit
 from rich.console import Console
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+_LITTLE_SPACE_MB = 50
 SOURCE_HELP = "What to look at: ecommerce, a .sql file, or a postgresql:// URL (only read)."
 
 
@@ -318,9 +321,27 @@ def main() -> None:
         raise SystemExit(exc.exit_code) from exc
     except WorkbenchError as exc:
         _fail(str(exc), exc.exit_status)
+    except psycopg2.Error as exc:
+        _fail(_server_problem(exc), 1)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None
+
+
+def _server_problem(exc: psycopg2.Error) -> str:
+    """What the server says, or, where it is gone, what is likely: its disk is full, or it was ended."""
+    said = str(exc).strip().splitlines() or [type(exc).__name__]
+    if not isinstance(exc, psycopg2.OperationalError | psycopg2.InterfaceError):
+        return f"the database server: {said[0]}"
+    from workbench.engines.places import cache_folder
+
+    folder = cache_folder()
+    free_mb = shutil.disk_usage(folder).free // 1_000_000
+    if free_mb < _LITTLE_SPACE_MB:
+        return (
+            f"no space left for the engine ({free_mb} MB free in {folder}): free some, or set WORKBENCH_CACHE"
+        )
+    return f"the connection to the database server was lost ({said[0]}): run the command again"
 
 
 def _fail(message: str, status: int) -> None:

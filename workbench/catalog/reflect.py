@@ -59,7 +59,7 @@ def reflect(conn: Connection, *, schemas: Sequence[str] | None = None) -> Catalo
 
 def _catalog(conn: Connection, schemas: Sequence[str] | None) -> Catalog:
     """The catalog as the current snapshot shows it."""
-    selected = _schema_oids(conn, schemas)
+    selected = schema_oids(conn, schemas)
     relations = sql.fetch(conn, "catalog/relations.sql", {"schemas": selected})
     types = sql.fetch(conn, "catalog/types.sql", {"schemas": selected})
     return Catalog(
@@ -99,7 +99,7 @@ def one_snapshot(conn: Connection) -> Iterator[None]:
             conn.autocommit = autocommit
 
 
-def _schema_oids(conn: Connection, names: Sequence[str] | None) -> list[int]:
+def schema_oids(conn: Connection, names: Sequence[str] | None) -> list[int]:
     """The oids of the schemas *names*, or of all that are not the system's. Raises SchemaNotFound."""
     found = {row["name"]: row["oid"] for row in sql.fetch(conn, "catalog/schemas.sql")}
     if names is None:

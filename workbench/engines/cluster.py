@@ -197,7 +197,8 @@ class Cluster:
             arguments += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
         made = self._run("initdb", *arguments, *self.initdb_args)
         if made.returncode:
-            words = made.stdout.strip().splitlines()[-1:] or ["no message"]
+            lines = made.stdout.strip().splitlines() or ["no message"]
+            words = [line for line in lines if re.search("error:|FATAL|PANIC", line)] or lines[-1:]
             self._remove_data()
             raise EngineError(
                 f"PostgreSQL {self.binaries.version} could not make a cluster in {self.data}: {words[0]}"

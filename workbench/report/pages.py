@@ -12,6 +12,7 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
+from workbench.errors import OutputError
 from workbench.report.cleaning import clean_html, clean_svg, width_pt
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -57,7 +58,13 @@ def page(path: Path, name: str) -> Page:
     """The executed notebook at *path* as a page; *name* is the start of its pictures' file names."""
     import nbformat
 
-    document = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
+    try:
+        document = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
+    except nbformat.reader.NotJSONError as exc:
+        raise OutputError(
+            f"{path.name}: the executed notebook was cut short, as it is where no space is left: "
+            "free some, or name another folder with --out"
+        ) from exc
     document.cells = [cell for cell in document.cells if _is_shown(cell)]
     for cell in document.cells:
         failed = any(output.output_type == "error" for output in cell.get("outputs", ()))

@@ -19,9 +19,8 @@ from psycopg2.extras import Json, RealDictCursor
 
 from workbench import sql
 from workbench.areas.oltp.proofs import PROOFS, Proof
-from workbench.catalog.reflect import one_snapshot
+from workbench.catalog.reflect import one_snapshot, schema_oids
 from workbench.engines.postgres import Connection
-from workbench.errors import SchemaNotFound
 from workbench.proof.findings import SEVERITIES, Evidence, Finding
 
 AREA = "oltp"
@@ -86,20 +85,8 @@ def _finding(row: Row) -> Finding:
     )
 
 
-def _schema_oids(conn: Connection, names: Sequence[str] | None) -> list[int]:
-    """The oids of the schemas *names*, or of all that are not the system's. Raises SchemaNotFound."""
-    found = {row["name"]: row["oid"] for row in sql.fetch(conn, "catalog/schemas.sql")}
-    if names is None:
-        return list(found.values())
-    for name in names:
-        if name not in found:
-            has = ", ".join(found) or "none"
-            raise SchemaNotFound(f"schema {name!r} is not in database {conn.info.dbname!r}: it has {has}")
-    return [found[name] for name in names]
-
-
 def _scope(conn: Connection, schemas: Sequence[str] | None) -> dict[str, list[int]]:
-    oids = _schema_oids(conn, schemas)
+    oids = schema_oids(conn, schemas)
     tables = sql.fetch(conn, "oltp/reviewed_tables.sql", {"schemas": oids})
     return {"schemas": oids, "tables": [row["oid"] for row in tables]}
 
