@@ -40,8 +40,12 @@ def _first_sentence(comment: str) -> str:
 
 
 def size_of(catalog: Catalog) -> dict[str, int]:
-    """How much there is: schemas, tables, views, columns, foreign keys, constraints, indexes, rows, bytes."""
+    """How much there is: schemas, tables, views, columns, foreign keys, constraints, indexes, rows, bytes.
+
+    What a partition has of its parent is counted once, what it has of its own as well.
+    """
     tables = catalog.base_tables
+    constraints = [each for table in catalog.tables for each in table.constraints if not each.inherited]
     overview = table_overview(catalog)
     return {
         "schemas": len({table.schema for table in tables}),
@@ -49,9 +53,9 @@ def size_of(catalog: Catalog) -> dict[str, int]:
         "partitions": sum(table.partition_of is not None for table in catalog.tables),
         "views": sum("view" in table.kind for table in catalog.tables),
         "columns": sum(len(table.columns) for table in tables),
-        "foreign keys": sum(len(table.foreign_keys) for table in tables),
-        "constraints": sum(len(table.constraints) for table in tables),
-        "indexes": sum(len(table.indexes) for table in tables),
+        "foreign keys": sum(each.kind == "foreign key" for each in constraints),
+        "constraints": len(constraints),
+        "indexes": sum(not each.inherited for table in catalog.tables for each in table.indexes),
         "rows": sum(row["rows"] or 0 for row in overview),
         "bytes": sum(row["bytes"] for row in overview),
     }

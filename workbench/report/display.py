@@ -56,7 +56,9 @@ def show_table(
     left_out = len(values) - most
     shown = [[_cell(value) for value in row] for row in values[:most]]
     more = f"and {counted(left_out, 'row', 'rows')} more" if left_out > 0 else ""
-    listed = [_Column(name, _kind([row[n] for row in values])) for n, name in enumerate(names)]
+    listed = [
+        _Column(name.replace("_", " "), _kind([row[n] for row in values])) for n, name in enumerate(names)
+    ]
     html = render("shown_table.html.j2", columns=listed, rows=shown, caption=caption, left_out=more)
     _show({"text/html": html, "text/plain": _text_table(caption, listed, shown, more)})
 
