@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -22,10 +23,20 @@ from workbench.errors import EngineError, FeatureUnavailable
 
 
 @pytest.fixture
-def fresh_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty cache folder of this test alone; under pytest's 0700 folders when root runs it."""
-    monkeypatch.setenv("WORKBENCH_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
+def fresh_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Path], Path]]:
+    """An empty cache folder of this test alone, which a call can move; what was made for it goes with it."""
+    homes: list[Path] = []
+
+    def use(folder: Path) -> Path:
+        monkeypatch.setenv("WORKBENCH_CACHE", str(folder))
+        homes.append(places.reachable_home(places.cache_folder(), service_user()))
+        return folder
+
+    use(tmp_path / "cache")
+    yield use
+    for home in homes:
+        wait_for(lambda home=home: not any(home.rglob("postmaster.pid")), "the server stops")
+        shutil.rmtree(home)
 
 
 def start_user(body: str, **environment: str) -> subprocess.Popen[str]:
@@ -61,7 +72,7 @@ def server_process() -> psutil.Process | None:
         return None
 
 
-def test_two_processes_share_one_server_and_the_last_one_stops_it(fresh_cache: Path) -> None:
+def test_two_processes_share_one_server_and_the_last_one_stops_it(fresh_cache: object) -> None:
     """Parallel users get the same server; it stops when the last of them has left, not before."""
     first, second = start_user(HOLD), start_user(HOLD)
     assert first.stdout and second.stdout
@@ -77,7 +88,7 @@ def test_two_processes_share_one_server_and_the_last_one_stops_it(fresh_cache: P
     wait_for(lambda: server_process() is None, "the server stops with its last user")
 
 
-def test_a_killed_client_leaves_no_server_and_no_database(fresh_cache: Path) -> None:
+def test_a_killed_client_leaves_no_server_and_no_database(fresh_cache: object) -> None:
     """kill -9 of the only user stops the server; the next user finds no scratch database of the dead one."""
     user = start_user(
         """
@@ -99,7 +110,7 @@ def test_a_killed_client_leaves_no_server_and_no_database(fresh_cache: Path) -> 
     assert "wbt_kept" in names, "templates are what the cache is for"
 
 
-def test_a_killed_server_is_recovered_with_its_databases(fresh_cache: Path) -> None:
+def test_a_killed_server_is_recovered_with_its_databases(fresh_cache: object) -> None:
     """kill -9 of the server: the next connection starts it again, and committed rows are there."""
     with engine() as server, server.scratch_database() as name:
         with server.session(name) as conn:
@@ -110,7 +121,7 @@ def test_a_killed_server_is_recovered_with_its_databases(fresh_cache: Path) -> N
             assert conn.execute("select n from t").fetchone() == (1,)
 
 
-def test_a_cluster_that_cannot_start_is_made_anew(fresh_cache: Path) -> None:
+def test_a_cluster_that_cannot_start_is_made_anew(fresh_cache: object) -> None:
     """A data directory that a crash of the machine ruined is replaced: nothing in it has to last."""
     with engine():
         pass
@@ -249,9 +260,9 @@ def test_an_installed_older_version_serves_too() -> None:
             assert conn.execute("select 1").fetchone() == (1,)
 
 
-def test_a_long_cache_path_still_gets_a_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_cache_path_still_gets_a_socket(tmp_path: Path, fresh_cache: Callable[[Path], Path]) -> None:
     """A socket's path may have 107 bytes; a deeper cache folder puts the socket elsewhere."""
-    monkeypatch.setenv("WORKBENCH_CACHE", str(tmp_path / ("deep" * 20) / ("deeper" * 10)))
+    fresh_cache(tmp_path / ("deep" * 20) / ("deeper" * 10))
     with engine() as server, server.session() as conn:
         assert conn.execute("select 1").fetchone() == (1,)
 
@@ -279,7 +290,7 @@ def test_a_server_by_url_is_an_engine_too(monkeypatch: pytest.MonkeyPatch, serve
         pass
 
 
-def test_a_client_that_gets_sigterm_mid_way_is_like_one_that_left(fresh_cache: Path) -> None:
+def test_a_client_that_gets_sigterm_mid_way_is_like_one_that_left(fresh_cache: object) -> None:
     """SIGTERM of the only user stops the server as well."""
     user = start_user(HOLD)
     assert user.stdout and user.stdout.readline()
