@@ -753,16 +753,16 @@ except OutputError as error:
 
 
 @pytest.mark.parametrize("below", ["", "new"])
-def test_read_only_folder_is_refused(tmp_path: Path, below: str) -> None:
+def test_read_only_folder_is_refused(below: str) -> None:
     """A folder that may not be written to is refused in one line, by a user who is not root."""
-    for folder in (tmp_path, *list(tmp_path.parents)[:3]):
-        folder.chmod(0o755)
-    out = tmp_path / "out"
-    out.mkdir(mode=0o555)
+    with tempfile.TemporaryDirectory() as reachable:
+        Path(reachable).chmod(0o755)  # pytest's own folders are closed to other users
+        out = Path(reachable) / "out"
+        out.mkdir(mode=0o555)
 
-    said = subprocess.run(
-        [sys.executable, "-c", READ_ONLY, str(out / below)], capture_output=True, text=True, check=True
-    )
+        said = subprocess.run(
+            [sys.executable, "-c", READ_ONLY, str(out / below)], capture_output=True, text=True, check=True
+        )
 
     assert re.fullmatch(rf"{re.escape(str(out / below))}: (may not|cannot) be written.*\n", said.stdout)
 
