@@ -77,7 +77,7 @@ class Diagram:
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
         """SVG for JupyterLab and reports, PNG where SVG is not shown (code hosts), words for the rest."""
         return {
-            "image/svg+xml": self.svg,
+            "image/svg+xml": layout.fluid(self.svg),
             "image/png": base64.b64encode(self.png).decode("ascii"),
             "text/plain": "\n".join([self.alt, *self.notes]),
         }

@@ -25,6 +25,11 @@ _PROCESS = Path(__file__).with_name("graphviz_process.py")
 _SVG = "{http://www.w3.org/2000/svg}"
 _SYSTEM_FONTS = ("/usr/share/fonts", "/usr/local/share/fonts", "/Library/Fonts", "/System/Library/Fonts")
 _SAFE_TAGS = {"svg", "g", "title", "polygon", "polyline", "path", "ellipse", "text"}
+_OWN_SIZE = re.compile(
+    r'width="(?P<width>[\d.]+)pt" height="[\d.]+pt" (?P<box>viewBox="[^"]*") '
+    r'style="max-width:100%;height:auto"'
+)
+_COLUMN_PT = 600  # about the width of a notebook's output
 _PNG_LONG_SIDE_PX = 2600
 _PNG_DPI_MOST = 144
 _PNG_DPI_LEAST = 24
@@ -80,6 +85,17 @@ def page_svg(svg: bytes, *, title: str, tooltips: Mapping[str, str]) -> str:
     )
     root.attrib.update({"role": "img", "aria-label": title})
     return _serialized(root)
+
+
+def fluid(svg: str) -> str:
+    """*svg* as wide as the column that it stands in, at most at its own size; a narrow one stays as it is.
+
+    JupyterLab shows a picture as an image, to which the style within the picture does not apply.
+    """
+    own = _OWN_SIZE.search(svg)
+    if own is None or float(own["width"]) <= _COLUMN_PT:
+        return svg
+    return svg.replace(own[0], f'width="100%" {own["box"]} style="max-width:{own["width"]}pt;height:auto"', 1)
 
 
 def png(dot: str, svg_size_pt: tuple[float, float]) -> bytes:
