@@ -985,18 +985,18 @@ def test_d33_a_users_orders_need_no_sort(seed: Connection, filled: Connection) -
 
 
 def test_d34_new_keys_go_to_the_end_of_the_index(seed: Connection, shop: Connection) -> None:
-    """20,000 users in one go: random keys leave the index emptier than ordered ones, and tell no time."""
+    """60,000 users in one go: random keys leave the index emptier than ordered ones, and tell no time."""
     statement = """insert into users (email, username) select 'u' || n || '@example.com', 'u' || n
-        from generate_series(1, 20000) n"""
+        from generate_series(1, 60000) n"""
     for conn in (seed, shop):
         conn.execute(statement)
     pages = "select pg_relation_size('users_pkey') / 8192"
     disorder = """select count(*) from (select user_id < lag(user_id) over (order by ctid) as back
         from users) u where back"""
-    assert value(seed, disorder) > 9000
+    assert value(seed, disorder) > 27000
 
     assert value(shop, disorder) == 0
-    assert value(shop, pages) < 0.95 * value(seed, pages)  # random: 0.86 was seen
+    assert value(shop, pages) < 0.85 * value(seed, pages)
 
 
 def test_d35_timestamps_tell_the_truth(seed: Connection, shop: Connection) -> None:
