@@ -30,6 +30,52 @@ class SourceUnreachable(SourceError):
     """The named server does not answer or refuses the login."""
 
 
+class DumpError(SourceError):
+    """A dump or an export cannot be read whole. *path*, *collection*, *offset* or *line* say where.
+
+    *offset* counts the bytes of the content (of a compressed file: once it is decompressed), *line*
+    and *column* the characters of JSON, from 1.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        path: str,
+        collection: str = "",
+        offset: int | None = None,
+        line: int | None = None,
+        column: int | None = None,
+    ) -> None:
+        self.reason = message
+        self.path = path
+        self.collection = collection
+        self.offset = offset
+        self.line = line
+        self.column = column
+        where = path
+        if line is not None:
+            where += f":{line}" + (f":{column}" if column is not None else "")
+        if collection:
+            where += f", collection {printable(collection)}"
+        if offset is not None:
+            where += f", byte {offset:,}"
+        super().__init__(f"{where}: {message}")
+
+
+def printable(name: str) -> str:
+    """*name* for a message: one line, as it is, or quoted with escapes where a character has no picture."""
+    return name if name.isprintable() else repr(name)
+
+
+class NotAuthorized(SourceError):
+    """The login may not read what was asked for; the rest of the source may still be read."""
+
+
+class SourceTimeout(SourceError):
+    """The source took longer than the time limit for one command."""
+
+
 class SchemaNotFound(SourceError):
     """The named schema is not in the database."""
 
