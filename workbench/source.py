@@ -1,4 +1,4 @@
-"""What the architect looks at: the built-in example, a .sql file, or a live database.
+"""What the architect looks at: the built-in example, a .sql file, a live database, or a dump of one.
 
 A source that the workbench made is its own to change. A source that the user named by URL is only
 read: every transaction on it is READ ONLY, with statement and lock time-outs; what must write
@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import gzip
 import hashlib
 import json
 import os
 import re
+import shlex
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+import zlib
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -23,6 +26,8 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
 import psycopg2
 import psycopg2.extensions
+from pymongo import uri_parser
+from pymongo.errors import PyMongoError
 
 from workbench import example, script, sql
 from workbench.engines.postgres import (
@@ -33,7 +38,7 @@ from workbench.engines.postgres import (
     engine,
     require_supported,
 )
-from workbench.errors import BadInput, SourceError, SourceUnreachable
+from workbench.errors import BadInput, EngineError, SourceError, SourceUnreachable
 from workbench.script import LoadReport
 
 EXAMPLE = "ecommerce"
@@ -44,7 +49,24 @@ _SECRET_PARAMETERS = frozenset({"password", "sslpassword", "oauth_client_secret"
 ENCODED_URL = re.compile(r"[^:/?#]+://(?:[^:@/?#]*(?::[^@/?#]*)?@)?[^@?#]*(?:\?[^@#]*)?", re.DOTALL)
 _POSTGRES_SCHEMES = ("postgresql", "postgres", "postgresql+psycopg2")
 
-Kind = Literal["example", "file", "database"]
+_MONGODB_SCHEMES = ("mongodb", "mongodb+srv")
+_MONGODB_PASSWORD = "WORKBENCH_MONGODB_PASSWORD"  # noqa: S105 - the name of a variable
+_MONGODB_OPTIONS = "WORKBENCH_MONGODB_OPTIONS"  # the secret ones, as in a URL's query
+_MONGODB_SECRET_OPTIONS = frozenset(
+    {"authmechanismproperties", "tlscertificatekeyfilepassword", "proxypassword"}
+)
+_SRV_OPTIONS = frozenset({"srvservicename", "srvmaxhosts"})  # which no other URL may have
+
+_ARCHIVE_MAGIC = b"\x6d\xe2\x99\x81"
+EXPORT_SUFFIXES = tuple(f".{kind}{packed}" for kind in ("json", "jsonl", "ndjson") for packed in ("", ".gz"))
+_BSON_SUFFIXES = (".bson", ".bson.gz", ".metadata.json", ".metadata.json.gz")
+_DUMP_SUFFIXES = (".archive", ".archive.gz", *_BSON_SUFFIXES, *EXPORT_SUFFIXES)
+
+_SOURCES = (
+    f"{EXAMPLE!r}, a .sql file, a postgresql:// or mongodb:// URL, or a dump of mongodump or mongoexport"
+)
+
+Kind = Literal["example", "file", "database", "collections", "dump"]
 
 
 @dataclass(frozen=True)
@@ -68,12 +90,16 @@ class Options:
 
 @dataclass(frozen=True)
 class Source:
-    """A source by name. *spec* is what may be shown or passed on: a URL in it carries no secret."""
+    """A source by name. *spec* is what may be shown or passed on: a URL in it carries no secret.
+
+    *secret* is the password; *secret_options* are the options of a MongoDB URL that hold one, by name.
+    """
 
     kind: Kind
     spec: str
     title: str
     secret: str | None = field(default=None, repr=False)
+    secret_options: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def path(self) -> Path:
@@ -87,29 +113,53 @@ def resolve(spec: str) -> Source:
     """
     spec = spec.strip()
     if not spec:
-        raise SourceError(f"no source is named: give {EXAMPLE!r}, a .sql file or a postgresql:// URL")
+        raise SourceError(f"no source is named: give {_SOURCES}")
     if spec == EXAMPLE:
         return Source("example", EXAMPLE, "E-commerce example")
     if "://" in spec:
         return _resolve_url(spec)
     path = Path(spec).expanduser()
     if not path.exists():
-        raise SourceError(
-            f"{spec}: there is no such file (sources are {EXAMPLE!r}, a .sql file, a postgresql:// URL)"
-        )
-    if not path.is_file():
-        raise SourceError(f"{spec}: is a directory: name one .sql file in it")
-    if not os.access(path, os.R_OK):
+        raise SourceError(f"{spec}: there is no such file (sources are {_SOURCES})")
+    if not os.access(path, os.R_OK | os.X_OK if path.is_dir() else os.R_OK):
         raise SourceError(f"{spec}: may not be read: give yourself read permission on it")
-    return Source("file", str(path.resolve()), path.name)
+    if not path.is_file() and not _is_dump_folder(path):
+        raise SourceError(
+            f"{spec}: is a directory: name one .sql file in it (it has no dump of mongodump or mongoexport)"
+        )
+    dump = path.is_dir() or path.name.endswith(_DUMP_SUFFIXES) or is_archive(path)
+    return Source("dump" if dump else "file", str(path.resolve()), path.resolve().name)
+
+
+def is_archive(path: Path) -> bool:
+    """Whether the file *path* begins as an archive of mongodump does, gzip or not."""
+    with path.open("rb") as file:
+        begins = file.read(len(_ARCHIVE_MAGIC))
+    if begins[:2] == b"\x1f\x8b":
+        try:
+            with gzip.open(path) as content:
+                begins = content.read(len(_ARCHIVE_MAGIC))
+        except (OSError, EOFError, zlib.error):
+            return False  # it is damaged: its name says what it should be
+    return begins == _ARCHIVE_MAGIC
+
+
+def _is_dump_folder(path: Path) -> bool:
+    """Whether the folder has files of mongodump, its own or a folder a database, or of mongoexport."""
+    if not path.is_dir():
+        return False
+    if any(each.name.endswith((*_BSON_SUFFIXES, *EXPORT_SUFFIXES)) for each in path.iterdir()):
+        return True
+    folders = (each for each in path.iterdir() if each.is_dir() and os.access(each, os.R_OK | os.X_OK))
+    return any(each.name.endswith(_BSON_SUFFIXES) for folder in folders for each in folder.iterdir())
 
 
 def _resolve_url(spec: str) -> Source:
     scheme = spec.partition("://")[0].lower()
+    if scheme in _MONGODB_SCHEMES:
+        return _resolve_mongodb(spec, scheme)
     if scheme not in _POSTGRES_SCHEMES:
-        raise SourceError(
-            f"a {scheme}:// source is not supported: give a postgresql:// URL, a .sql file or {EXAMPLE!r}"
-        )
+        raise SourceError(f"a {scheme}:// source is not supported: give {_SOURCES}")
     if not ENCODED_URL.fullmatch(spec):
         raise SourceError(
             "the URL has a character that must be percent-encoded in a user, a password or a name: "
@@ -132,6 +182,57 @@ def _resolve_url(spec: str) -> Source:
             f"{shown} is not a PostgreSQL URL: write postgresql://user@host:port/database"
         ) from exc
     return Source("database", clean, dsn.get("dbname") or dsn.get("user") or "database", secret)
+
+
+def _resolve_mongodb(spec: str, scheme: str) -> Source:
+    """A URL of a MongoDB database. What is secret in it may also come from the environment.
+
+    Raises SourceError for a URL that the driver refuses, and where no database is named.
+    """
+    login, at, rest = spec.partition("://")[2].rpartition("@")
+    user, _, written_password = login.partition(":")
+    place, _, query = rest.partition("?")
+    hosts, _, database = place.partition("/")
+    if "/" in login or "?" in login or "@" in login or "/" in database:
+        raise SourceError(
+            "the URL has a character that must be percent-encoded in a user, a password or a name: "
+            "write @ as %40, / as %2F, ? as %3F"
+        )
+    pairs = [each for each in re.split("[&;]", query) if each]
+    kept = [each for each in pairs if _option_name(each) not in _MONGODB_SECRET_OPTIONS]
+    spec_shown = f"{scheme}://{user}{at}{place}" + ("?" + "&".join(kept) if kept else "")
+    known = {written_password, *(each.partition("=")[2] for each in pairs if each not in kept)} - {""}
+    hidden = {*known, *map(unquote, known)}
+    try:
+        # a mongodb+srv:// URL as one of its host: to ask its name server is for whoever connects
+        checked = [each for each in kept if scheme == "mongodb" or _option_name(each) not in _SRV_OPTIONS]
+        login_checked = f"{user}:{written_password}@" if written_password else user + at
+        parsed = uri_parser.parse_uri(
+            f"mongodb://{login_checked}{hosts}/{database}" + ("?" + "&".join(checked) if checked else "")
+        )
+        if scheme == "mongodb+srv" and (len(parsed["nodelist"]) != 1 or re.search(r":\d+$", hosts)):
+            raise ValueError("mongodb+srv:// takes one host name without a port")
+    except (PyMongoError, ValueError, TypeError) as exc:
+        said = " ".join(str(exc).split())
+        reason = "" if any(each in said for each in hidden) else f" ({said})"
+        raise SourceError(
+            f"{spec_shown} is not a MongoDB URL{reason}: write mongodb://user@host:port/database"
+        ) from None
+    if not parsed["database"]:
+        named = f"{scheme}://{user}{at}{hosts}/NAME" + ("?" + "&".join(kept) if kept else "")
+        raise SourceError(f"{spec_shown} names no database: put its name behind the hosts, {named}")
+    if parsed["collection"]:
+        raise SourceError(f"{spec_shown} names a collection as well: name the database alone")
+    secret = parsed["password"] or (os.environ.get(_MONGODB_PASSWORD) if user else None)
+    inherited = os.environ.get(_MONGODB_OPTIONS, "")
+    options = dict(parse_qsl(inherited)) | {
+        name: unquote(value) for name, _, value in (each.partition("=") for each in pairs if each not in kept)
+    }
+    return Source("collections", spec_shown, unquote(database), secret or None, options)
+
+
+def _option_name(pair: str) -> str:
+    return unquote(pair.partition("=")[0]).lower()
 
 
 def _as_libpq(url: str) -> str:
@@ -212,6 +313,11 @@ def open_source(spec: str, server: Server, options: Options | None = None) -> It
     """
     source = resolve(spec)
     options = options or Options()
+    if source.kind in ("collections", "dump"):
+        raise SourceError(
+            f"{source.spec} holds collections, and the OLTP notebook reads SQL: "
+            f"run workbench nosql review --source {shlex.quote(source.spec)}"
+        )
     if source.kind == "database":
         with _open_database(source, server, options) as opened:
             yield opened
@@ -242,16 +348,25 @@ def _copy(server: Server, base: str, load: LoadReport | None, label: str) -> Ite
 
 
 @contextlib.contextmanager
-def shared_source(spec: str, server: Server, options: Options | None = None) -> Iterator[Source]:
+def shared_source(spec: str, server: Server | None, options: Options | None = None) -> Iterator[Source]:
     """Prepare *spec* once for the notebooks that run as children of this process during the block.
 
     A file is loaded once instead of once a notebook; a secret travels to them in the environment,
-    never in a parameter, which notebooks record.
+    never in a parameter, which notebooks record. A source of collections needs no *server*.
     """
     source = resolve(spec)
     options = options or Options()
     with contextlib.ExitStack() as stack:
-        if source.kind == "database":
+        if source.kind == "collections":
+            if source.secret:
+                stack.enter_context(_environment(_MONGODB_PASSWORD, source.secret))
+            if source.secret_options:
+                stack.enter_context(_environment(_MONGODB_OPTIONS, urlencode(source.secret_options)))
+        elif source.kind == "dump":
+            pass  # each notebook reads the files, of which nothing is made
+        elif server is None:
+            raise EngineError(f"{source.spec} needs PostgreSQL, and none was started for it")
+        elif source.kind == "database":
             with _open_database(source, server, options):
                 pass  # a server that cannot be reached fails here, once
             if source.secret:
