@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import json
 import os
 import re
 import shutil
 import signal
 import subprocess
-import sys
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import Any
 
 import psycopg2
 
-from workbench.engines import keeper, places
+from workbench.engines import places
 from workbench.engines.binaries import Binaries, ServiceUser, default_binaries, service_user
 from workbench.engines.server import SUPERUSER, Server
+from workbench.engines.service import Service
 from workbench.errors import EngineError
 
 PORT = 5432  # names the socket file; nothing listens on TCP unless a private cluster asks for it
@@ -62,7 +60,7 @@ def _quoted(value: str) -> str:
 
 
 @dataclass(frozen=True)
-class Cluster:
+class Cluster(Service[Server]):
     """A data directory and the programs that serve it. *home* holds data, log, locks, maybe the socket."""
 
     home: Path
@@ -98,45 +96,6 @@ class Cluster:
             binaries=self.binaries,
             revive=self.ensure_running,
         )
-
-    def ensure_running(self) -> None:
-        """Make and start the cluster unless it answers; a cluster beyond repair is made anew.
-
-        Raises EngineError with the server's own words.
-        """
-        with self._mutex():
-            self._ensure_running()
-
-    @contextlib.contextmanager
-    def used(self, *, remove: bool = False) -> Iterator[Server]:
-        """The running server, for as long as the block lasts; it stops when its last user has left."""
-        self.user.own(self.home)
-        with (self.home / "users").open("w") as users:
-            with self._mutex():
-                fcntl.flock(users, fcntl.LOCK_SH)  # waits until a keeper that is stopping has finished
-                alone = self._is_alone(users)
-                fcntl.flock(users, fcntl.LOCK_SH)  # the attempt may have let the first one go
-                self._ensure_running()
-                self._ensure_keeper(remove)
-                server = self.server()
-                if alone:
-                    server.drop_leftovers()
-            yield server
-
-    @staticmethod
-    def _is_alone(users: IO[str]) -> bool:
-        try:
-            fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
-
-    @contextlib.contextmanager
-    def _mutex(self) -> Iterator[None]:
-        self.user.own(self.home)
-        with (self.home / "mutex").open("w") as mutex:
-            fcntl.flock(mutex, fcntl.LOCK_EX)
-            yield
 
     def _ensure_running(self) -> None:
         if self._answers():
@@ -253,31 +212,13 @@ class Cluster:
             os.chown(self.log, self.user.uid, self.user.gid)
         return self.log
 
-    def _ensure_keeper(self, remove: bool) -> None:
-        lock = os.open(self.home / "keeper", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return
-        else:
-            task = {
-                "users": str(self.home / "users"),
-                "pg_ctl": str(self.binaries.path("pg_ctl")),
-                "data": str(self.data),
-                "process_options": self.user.process_options(),
-                "remove": [str(self.home), str(self.socket)] if remove else [],
-            }
-            subprocess.Popen(
-                [sys.executable, "-I", str(keeper.__file__), json.dumps(task)],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                cwd="/",
-                pass_fds=(lock,),
-                start_new_session=True,
-            )
-        finally:
-            os.close(lock)
+    def _stop_task(self, *, throw_away: bool) -> Mapping[str, Any]:
+        stop = [str(self.binaries.path("pg_ctl")), "-D", str(self.data), "-t", "30", "-w", "stop", "-m"]
+        return {
+            "commands": [[*stop, mode] for mode in ("fast", "immediate")],
+            "pid_file": str(self.data / "postmaster.pid"),
+            "process_options": self.user.process_options(),
+        }
 
     def _remove_data(self) -> None:
         shutil.rmtree(self.data, ignore_errors=True)
@@ -343,6 +284,5 @@ def private_cluster(
         with cluster.used(remove=True) as server:
             yield server, cluster
     except EngineError:
-        if not (cluster.data / "postmaster.pid").exists():
-            shutil.rmtree(cluster.home, ignore_errors=True)
+        cluster.wait_until_removed()
         raise

@@ -53,8 +53,28 @@ def socket_folder(home: Path, user: ServiceUser) -> Path:
     """The socket's folder: in *home* where that path is short enough, else in the temp folder."""
     folder = home / "socket"
     if len(str(folder)) > _SOCKET_PATH_LIMIT:
-        marker = hashlib.sha256(str(home).encode()).hexdigest()[:12]
-        folder = Path(tempfile.gettempdir()) / f"wb-{os.geteuid()}-{marker}"
+        folder = _short_folder(home, Path(tempfile.gettempdir()))
+    return _owned(folder, user)
+
+
+def lower_case_socket_folder(home: Path, user: ServiceUser) -> Path | None:
+    """As `socket_folder`, but without capital letters; None where there is no such place.
+
+    MongoDB's drivers put the hosts of a replica set into lower case, paths of sockets included.
+    """
+    temporary = [_short_folder(home, Path(each)) for each in (tempfile.gettempdir(), "/tmp")]  # noqa: S108 - owned, see _owned
+    for folder in (home / "socket", *temporary):
+        if len(str(folder)) <= _SOCKET_PATH_LIMIT and str(folder) == str(folder).lower():
+            return _owned(folder, user)
+    return None
+
+
+def _short_folder(home: Path, parent: Path) -> Path:
+    marker = hashlib.sha256(str(home).encode()).hexdigest()[:12]
+    return parent / f"wb-{os.geteuid()}-{marker}"
+
+
+def _owned(folder: Path, user: ServiceUser) -> Path:
     if folder.is_symlink():
         raise EngineError(f"{folder} is a link: remove it, or name a shorter cache folder in WORKBENCH_CACHE")
     user.own(folder)
