@@ -74,7 +74,8 @@ class Operation:
     """A shape of operation that was observed or declared: values are left out of *filter* but for their kind.
 
     *filter* is a query document; *sort* is in its order. *per_hour* is its frequency where known,
-    *count* how often it was observed.
+    *count* how often it was observed. *mean_ms* and what was examined and returned are means of one
+    execution.
     """
 
     collection: str

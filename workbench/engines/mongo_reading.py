@@ -30,6 +30,7 @@ from pymongo.errors import (
     ServerSelectionTimeoutError,
 )
 
+from workbench.engines.mongo_binaries import OLDEST_SUPPORTED
 from workbench.errors import (
     BadInput,
     NotAuthorized,
@@ -39,7 +40,7 @@ from workbench.errors import (
     SourceUnreachable,
 )
 
-OLDEST = (5, 0)
+READER = "workbench reader"  # what the server's log and profiler call us
 Topology = Literal["primary", "secondary", "mongos", "standalone"]
 _SELECTION_MS = 5_000
 _BATCH_BYTES = 4 << 20
@@ -191,15 +192,23 @@ class ReadOnlyDatabase:
             raise explained(exc, self.shown, about) from exc
 
 
-def connect_read_only(url: str, secret: str | None = None, *, timeout_s: float = 300.0) -> ReadOnlyDatabase:
-    """The database that *url* names, opened for reading; *secret* is the password that *url* leaves out.
+def connect_read_only(
+    url: str,
+    secret: str | None = None,
+    *,
+    secret_options: Mapping[str, str] | None = None,
+    timeout_s: float = 300.0,
+) -> ReadOnlyDatabase:
+    """The database that *url* names, opened for reading.
 
-    *timeout_s* limits each command on the server. Raises SourceUnreachable (no server, wrong login),
-    SourceError (the URL), ServerTooOld, NotAuthorized.
+    *secret* is the password that *url* leaves out, *secret_options* are options of a URL that it leaves
+    out for the same reason. *timeout_s* limits each command on the server. Raises SourceUnreachable (no
+    server, wrong login), SourceError (the URL), ServerTooOld, NotAuthorized.
     """
     shown = without_secret(url)
     options: dict[str, Any] = {
-        "appname": "workbench",
+        **(secret_options or {}),
+        "appname": READER,
         "retryReads": True,
         "retryWrites": False,
         "connectTimeoutMS": _SELECTION_MS,
@@ -279,8 +288,8 @@ def topology(hello: Mapping[str, Any]) -> Topology:
 
 def supported_version(numbers: Sequence[int], written: str, shown: str) -> tuple[int, int, int]:
     """The version of *numbers*, as ``versionArray`` has them. Raises ServerTooOld below the oldest."""
-    if tuple(numbers[:2]) < OLDEST:
-        oldest = ".".join(str(number) for number in OLDEST)
+    if tuple(numbers[:2]) < OLDEST_SUPPORTED:
+        oldest = ".".join(str(number) for number in OLDEST_SUPPORTED)
         raise ServerTooOld(f"{shown}: MongoDB {written} is too old: the oldest that is supported is {oldest}")
     return numbers[0], numbers[1], numbers[2]
 
@@ -340,7 +349,7 @@ def explained(exc: BaseException, shown: str, about: str = "") -> SourceError | 
     if isinstance(exc, OperationFailure):
         return _explained_failure(exc, shown, where)
     if isinstance(exc, ConfigurationError) and "wire version" in str(exc):
-        oldest = ".".join(str(number) for number in OLDEST)
+        oldest = ".".join(str(number) for number in OLDEST_SUPPORTED)
         return ServerTooOld(f"{shown}: the server is too old: the oldest that is supported is {oldest}")
     if isinstance(exc, ConfigurationError):
         return _unusable(exc, shown)
@@ -438,7 +447,7 @@ def _joined(documents: Iterator[RawBSONDocument]) -> Iterator[bytes]:
 
 
 __all__ = [
-    "OLDEST",
+    "READER",
     "ReadOnlyDatabase",
     "connect_read_only",
     "reading_of",
