@@ -53,7 +53,7 @@ class DumpError(SourceError):
         self.offset = offset
         self.line = line
         self.column = column
-        where = path
+        where = printable(path)
         if line is not None:
             where += f":{line}" + (f":{column}" if column is not None else "")
         if collection:
@@ -111,6 +111,7 @@ class FeatureUnavailable(EngineError):
 
     def __init__(self, feature: str, engine: object, *, hint: str) -> None:
         self.feature = feature
+        self.hint = hint
         super().__init__(f"{feature} is not available on {engine}: {hint}")
 
 

@@ -23,7 +23,8 @@ README = ROOT / "README.md"
 COMMANDS = ROOT / "docs" / "commands.md"
 LINK = re.compile(r"(?<!\\)\[[^\]\n]*\]\((?P<target>[^)\s]+)\)")
 CODE = re.compile(r"^```.*?^```|`[^`\n]+`", re.MULTILINE | re.DOTALL)
-INTERNAL_VARIABLES = {"WORKBENCH_SHARED_SOURCE"}  # set by the workbench for its own children
+# set by the workbench for its own children
+INTERNAL_VARIABLES = {"WORKBENCH_SHARED_SOURCE", "WORKBENCH_MONGODB_OPTIONS"}
 # spelled in parts, so that this file does not hold what it looks for
 MACHINE_PATHS = re.compile("|".join(("/wo" + "rk/", "/ro" + "ot/", "/ho" + r"me/\w+/", "/Us" + r"ers/\w+/")))
 REGISTRIES = re.compile(

@@ -12,7 +12,7 @@ import contextlib
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -50,11 +50,20 @@ class Dump:
         """The documents of *collection* as concatenated BSON, about a mebibyte at a time, in file order.
 
         *sample* is how many, drawn at random without replacement, the same ones for the same *seed*.
-        A view has none. Raises KeyError for a collection that the catalog does not have, DumpError.
+        A view has none, nor has a time series: its measurements are in buckets that only a server
+        unpacks. Raises KeyError for a collection that the catalog does not have, DumpError.
         """
         self.catalog.collection(collection)
         stored = self._stored.get(collection)
         return stored.batches(sample=sample, seed=seed) if stored else iter(())
+
+    def require_decodable(self, collection: str) -> None:
+        """For whoever could not decode a batch: raises DumpError, which says which document it was.
+
+        Lengths, and in an archive checksums, were checked when the dump was opened; content was not.
+        """
+        for _ in self._stored[collection].decoded() if collection in self._stored else ():
+            pass
 
 
 @dataclass
@@ -88,7 +97,7 @@ def _found(path: Path, spill: Spill) -> _Found:
     if not path.is_file():
         raise SourceError(f"{path}: there is no such file: name a dump or a folder that mongodump wrote")
     found = _Found()
-    if is_archive(path):
+    if path.name.endswith((".archive", ".archive.gz")) or is_archive(path):
         _take_archive(found, path, spill)
     elif _is_bson(path):
         _take_bson(found, ("", _stem(path)), path)
@@ -140,7 +149,8 @@ def _whole_name(stem: str, names: Mapping[str, str]) -> str:
 
 def _listed(folder: Path) -> list[Path]:
     try:
-        return [each for each in folder.iterdir() if not each.name.startswith(".")]
+        # ._ begins what macOS keeps beside a file on a disk of another system
+        return [each for each in folder.iterdir() if not each.name.startswith("._")]
     except OSError as exc:
         raise SourceError(f"{folder}: cannot be read: {exc.strerror}") from exc
 
@@ -258,32 +268,68 @@ def _joined_name(namespace: Namespace) -> str:
 def _dump(title: str, found: _Found) -> Dump:
     namespaces, left_out = _of_the_user(found)
     databases = sorted({database for database, _ in namespaces})
-    whole = len(databases) > 1
     collections: list[Collection] = []
     stored: dict[str, StoredDocuments] = {}
     for namespace in namespaces:
-        name = _joined_name(namespace) if whole else namespace[1]
-        documents = found.stored.get(namespace)
-        fields = found.metadata.get(namespace, {})
-        collection = described(
-            name,
-            fields,
-            documents=documents.documents if documents else 0,
-            size_bytes=documents.size_bytes if documents else 0,
-            kind=found.types.get(namespace, ""),
-        )
+        name = _joined_name(namespace) if len(databases) > 1 else namespace[1]
+        collection = _collection(name, namespace, found)
         collections.append(collection)
-        if documents:
-            stored[name] = documents
-    server = f"MongoDB {found.server}" if found.server[:1].isdigit() else "files"
+        if collection.kind == "collection" and namespace in found.stored:
+            stored[name] = found.stored[namespace]
+        elif collection.kind == "time series":
+            left_out.append(
+                f"{printable(name)}: the measurements of a time series are in buckets that only a server "
+                "unpacks: restore the dump and name the server's URL to have their shape"
+            )
     catalog = CollectionCatalog(
         database=", ".join(filter(None, databases)) or title,
-        server=server,
+        server=f"MongoDB {found.server}" if found.server[:1].isdigit() else "files",
         topology="files",
         collections=tuple(collections),
         left_out=tuple(left_out),
     )
     return Dump(title, catalog, stored)
+
+
+def _collection(name: str, namespace: Namespace, found: _Found) -> Collection:
+    """The facts of a collection; of a view there are no figures, of a time series those of its buckets."""
+    fields = found.metadata.get(namespace, {})
+    collection = described(name, fields, kind=found.types.get(namespace, ""))
+    database, plain = namespace
+    if collection.kind == "view":
+        return collection
+    if collection.kind == "time series":
+        buckets = found.stored.get((database, BUCKETS + plain)) or found.stored.get(namespace)
+        if buckets is None:
+            return collection
+        return replace(
+            collection, documents=_measurements(buckets, collection), size_bytes=buckets.size_bytes
+        )
+    stored = found.stored.get(namespace)
+    return replace(
+        collection,
+        documents=stored.documents if stored else 0,
+        size_bytes=stored.size_bytes if stored else 0,
+    )
+
+
+def _measurements(buckets: StoredDocuments, collection: Collection) -> int | None:
+    """How many measurements there are in *buckets*; None where one does not say.
+
+    A compressed bucket has their count; in another one, the time field is a document with one each.
+    """
+    total = 0
+    for bucket in buckets.decoded():
+        control, data = bucket.get("control"), bucket.get("data")
+        times = data.get((collection.time_series or {}).get("timeField")) if isinstance(data, dict) else None
+        count = control.get("count") if isinstance(control, dict) else None
+        if isinstance(count, int):
+            total += count
+        elif isinstance(times, dict):
+            total += len(times)
+        else:
+            return None
+    return total
 
 
 def _of_the_user(found: _Found) -> tuple[list[Namespace], list[str]]:
@@ -292,13 +338,12 @@ def _of_the_user(found: _Found) -> tuple[list[Namespace], list[str]]:
     databases = {database for database, _ in everything}
     servers = _SERVER_DATABASES if databases - _SERVER_DATABASES - {""} else frozenset()
     kept, left_out = [], list(found.left_out)
-    for database, name in everything:
-        if (
-            database in servers
-            or name.startswith(("system.", "$admin."))
-            or (database, name) == ("", "oplog")
-        ):
-            left_out.append(f"{printable(_joined_name((database, name)))}: is the server's own")
+    for namespace in everything:
+        database, name = namespace
+        if name.startswith(BUCKETS) and (database, name.removeprefix(BUCKETS)) in found.metadata:
+            continue  # they are the time series' own
+        if database in servers or name.startswith(("system.", "$admin.")) or namespace == ("", "oplog"):
+            left_out.append(f"{printable(_joined_name(namespace))}: is the server's own")
         else:
-            kept.append((database, name))
+            kept.append(namespace)
     return kept, left_out

@@ -23,6 +23,7 @@ from workbench.documents.bson_files import LARGEST, Place, reading
 _CHARACTERS = 1 << 20
 _LARGEST_TEXT = 256 << 20  # characters of one document: canonical JSON is a few times as long as BSON
 _SPACE = " \t\r\n"
+_NEWLINE = "\n"
 # dates as milliseconds, since Python has none after the year 9999; UUIDs as the bytes that they are
 _OPTIONS = json_util.JSONOptions(
     json_mode=json_util.JSONMode.RELAXED,
@@ -71,7 +72,6 @@ class _Text:
         self._at = 0
         self._line = 1  # of the buffer's first character
         self._column = 1
-        self._taken = 0  # characters before the buffer
 
     def next_character(self) -> str | None:
         """The next character that is no space, which is not taken; None at the end."""
@@ -143,30 +143,31 @@ class _Text:
 
     def _more(self, wanted: int = 0) -> bool:
         """Read further characters, at least *wanted* unless the file ends; those that were taken go."""
-        gone = self._buffer[: self._at]
-        lines = gone.count("\n")
-        self._line += lines
-        self._column = len(gone) - gone.rfind("\n") if lines else self._column + len(gone)
-        self._taken += len(gone)
         try:
-            with reading(self._place, self._taken):
+            with reading(self._place, self._stream.buffer.tell()):
                 more = self._stream.read(max(_CHARACTERS, wanted))
         except UnicodeDecodeError as exc:
             raise self._place.error(
-                f"is no UTF-8 text: {exc.reason} (0x{exc.object[exc.start]:02x}) after line {self._line}; "
-                "convert the file"
+                f"is no UTF-8 text: {exc.reason} (0x{exc.object[exc.start]:02x}) "
+                f"behind line {self._line + self._buffer.count(_NEWLINE)}; convert the file"
             ) from exc
+        if not more:
+            return False
+        gone = self._buffer[: self._at]
+        lines = gone.count(_NEWLINE)
+        self._line += lines
+        self._column = len(gone) - gone.rfind(_NEWLINE) if lines else self._column + len(gone)
         self._buffer = self._buffer[self._at :] + more
         self._at = 0
-        return bool(more)
+        return True
 
     def error(self, reason: str, *, at: int | None = None) -> Exception:
         before = self._buffer[: self._at if at is None else at]
-        lines = before.count("\n")
+        lines = before.count(_NEWLINE)
         return self._place.error(
             reason,
             line=self._line + lines,
-            column=len(before) - before.rfind("\n") if lines else self._column + len(before),
+            column=len(before) - before.rfind(_NEWLINE) if lines else self._column + len(before),
         )
 
 

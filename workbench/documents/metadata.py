@@ -48,10 +48,11 @@ def parsed_metadata(text: str, place: Place) -> dict[str, Any]:
     return fields
 
 
-def described(
-    name: str, fields: Mapping[str, Any], *, documents: int | None, size_bytes: int | None, kind: str = ""
-) -> Collection:
-    """The collection *name* as *fields*, those of its metadata, declare it; *kind* is as mongodump says."""
+def described(name: str, fields: Mapping[str, Any], *, kind: str = "") -> Collection:
+    """The collection *name* as *fields*, those of its metadata, declare it, without any figures.
+
+    *kind* is as mongodump says it.
+    """
     options = fields.get("options") or {}
     time_series = options.get("timeseries")
     kinds: dict[str, CollectionKind] = {"view": "view", "timeseries": "time series"}
@@ -64,8 +65,6 @@ def described(
         name,
         kind=found,
         capped=bool(options.get("capped")),
-        documents=documents,
-        size_bytes=size_bytes,
         validator=options.get("validator") or None,
         validation_level=str(options.get("validationLevel") or ""),
         validation_action=str(options.get("validationAction") or ""),
