@@ -15,8 +15,9 @@ from pathlib import Path
 from types import FrameType
 
 from workbench import sql
+from workbench.engines.mongo import mongo_engine
 from workbench.engines.postgres import engine
-from workbench.errors import BadInput, OutputError
+from workbench.errors import BadInput, EngineError, OutputError
 
 DEFAULT_FOLDER = Path("workbench-notebooks")
 _STOPPING_S = 15
@@ -29,11 +30,28 @@ def launch(*, folder: Path | None = None, port: int = 8888, open_browser: bool =
     Raises BadInput, OutputError, EngineError.
     """
     notebooks = notebook_folder(folder)
-    with engine() as server, tempfile.TemporaryDirectory(prefix="workbench-lab-") as private:
-        print(f"{server.description}; notebooks in {notebooks}; Ctrl-C ends both", flush=True)  # noqa: T201
+    with (
+        engine() as server,
+        _mongo_engine() as mongo,
+        tempfile.TemporaryDirectory(prefix="workbench-lab-") as private,
+    ):
+        print(  # noqa: T201
+            f"{server.description}; {mongo}; notebooks in {notebooks}; Ctrl-C ends all", flush=True
+        )
         return _attended(
             _arguments(notebooks, port, open_browser), {**os.environ, **_environment(Path(private))}
         )
+
+
+@contextlib.contextmanager
+def _mongo_engine() -> Iterator[str]:
+    """The MongoDB engine, held for the block where there is one; its description, or why there is none."""
+    with contextlib.ExitStack() as stack:
+        try:
+            found = stack.enter_context(mongo_engine()).description
+        except EngineError as exc:
+            found = f"no MongoDB: {exc}"
+        yield found
 
 
 def notebook_folder(folder: Path | None = None) -> Path:

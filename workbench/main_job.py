@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,9 +14,11 @@ from typing import Any
 from rich.console import Console
 
 from workbench import __version__, notebooks
+from workbench.engines.mongo import mongo_engine
 from workbench.engines.postgres import Server, engine
+from workbench.errors import EngineError
 from workbench.proof.results import load_results
-from workbench.proof.runs import Notebook, NotebookRun
+from workbench.proof.runs import SQL_SOURCES, Notebook, NotebookRun
 from workbench.report import ReportContext, staged, write_site
 from workbench.source import Options, Source, resolve, shared_source
 
@@ -49,10 +52,14 @@ def make_report(
     given = _typed(chosen, parameters or {})
     spec = given.pop("source", spec)
     options = _merged(options or Options(), given)
-    resolve(spec)
+    chosen, unable = notebooks.for_source(chosen, resolve(spec).kind, only)
     started = time.monotonic()
     began = datetime.now(UTC)
-    with staged(out) as staging, engine() as server, shared_source(spec, server, options) as source:
+    with (
+        staged(out) as staging,
+        _engines(chosen, spec) as (server, engines),
+        shared_source(spec, server, options) as source,
+    ):
         values = _values(chosen, source, options, given)
         with notebooks.progress_display(Console()) as listener:
             runs = notebooks.run(chosen, values, staging, jobs=jobs, on_progress=listener)
@@ -60,10 +67,11 @@ def make_report(
             title=source.title,
             command=_command(source, options, only, parameters or {}),
             version=__version__,
-            engines=_engines(server),
+            engines=engines,
             started=began,
             elapsed_s=time.monotonic() - started,
             settings=_settings(source, options),
+            left_out=tuple(each.title for each in unable),
         )
         write_site(staging, runs, context)
         summary = _summary(staging, runs)
@@ -105,6 +113,8 @@ def _settings(source: Source, options: Options) -> dict[str, Any]:
         "example": ("scale", "seed", "timeout_s"),
         "file": ("strict", "encoding", "timeout_s"),
         "database": ("timeout_s", "lock_timeout_s"),
+        "collections": ("timeout_s",),
+        "dump": (),
     }[source.kind]
     values = asdict(options)
     return {name: values[name] for name in names if values[name] is not None}
@@ -129,8 +139,23 @@ def _command(source: Source, options: Options, only: Sequence[str], parameters: 
     return shlex.join(words)
 
 
-def _engines(server: Server) -> tuple[str, ...]:
-    return (server.description,)
+@contextlib.contextmanager
+def _engines(chosen: Sequence[Notebook], spec: str) -> Iterator[tuple[Server | None, tuple[str, ...]]]:
+    """The engines that *chosen* will use, held for the block so that they start once.
+
+    PostgreSQL where the source is one of SQL, and the descriptions of all.
+    """
+    with contextlib.ExitStack() as stack:
+        server, descriptions = None, []
+        if resolve(spec).kind in SQL_SOURCES:
+            server = stack.enter_context(engine())
+            descriptions.append(server.description)
+        if any(each.area == "nosql" for each in chosen):
+            try:
+                descriptions.append(stack.enter_context(mongo_engine()).description)
+            except EngineError as exc:  # its notebook goes on, and says what it could not prove
+                descriptions.append(f"no MongoDB: {exc}")
+        yield server, tuple(descriptions)
 
 
 def _summary(folder: Path, runs: Sequence[NotebookRun]) -> str:

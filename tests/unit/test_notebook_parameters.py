@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -234,3 +235,27 @@ def test_own_notebooks_are_found() -> None:
         assert each.question.endswith("?"), each.name
         assert [parameter.name for parameter in each.parameters if not parameter.help] == [], each.name
         assert json.loads(each.path.read_bytes())["nbformat"] == 4
+
+
+def test_notebooks_that_cannot_look_at_a_source_are_told_apart() -> None:
+    """A notebook says which kinds of source it reads; one that is asked for by name must be able to."""
+    documents = replace(SECOND, sources=("collections", "dump"))
+
+    assert notebooks.for_source([FIRST, documents], "file", []) == ([FIRST], [documents])
+    assert notebooks.for_source([FIRST, documents], "dump", []) == ([documents], [FIRST])
+    assert notebooks.for_source([documents], "dump", ["security"]) == ([documents], [])
+    with pytest.raises(BadInput, match=r"01_oltp_model: cannot look at a source of this kind \(a MongoDB"):
+        notebooks.for_source([FIRST], "collections", ["oltp"])
+    with pytest.raises(BadInput, match="06_security: cannot look at"):
+        notebooks.for_source([documents], "file", [])
+
+
+def test_kinds_of_source_are_read_from_the_notebook(tmp_path: Path) -> None:
+    """The metadata's list counts; a notebook without one reads SQL."""
+    path = write(tmp_path / "02_nosql_model.ipynb", nbformat.v4.new_markdown_cell("# T\n\nQ?"))
+    assert notebooks.read(path).sources == ("example", "file", "database")
+    book = json.loads(path.read_text())
+    book["metadata"]["workbench"] = {"sources": ["dump"]}
+    path.write_text(json.dumps(book))
+
+    assert notebooks.read(path).sources == ("dump",)

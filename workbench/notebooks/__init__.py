@@ -2,11 +2,12 @@
 
 from workbench.notebooks.parameters import ParameterValues, check_parameters
 from workbench.notebooks.progress import progress_display
-from workbench.notebooks.reading import available, read, select
+from workbench.notebooks.reading import SOURCE_KINDS, available, for_source, read, select
 from workbench.notebooks.runner import run
 from workbench.proof.runs import Notebook, NotebookRun, Parameter, Progress, ProgressListener
 
 __all__ = [
+    "SOURCE_KINDS",
     "Notebook",
     "NotebookRun",
     "Parameter",
@@ -15,6 +16,7 @@ __all__ = [
     "ProgressListener",
     "available",
     "check_parameters",
+    "for_source",
     "progress_display",
     "read",
     "run",

@@ -13,9 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from workbench.errors import BadInput
-from workbench.proof.runs import Notebook, Parameter
+from workbench.proof.runs import SQL_SOURCES, Notebook, Parameter
 from workbench.sql import asset_root
 
+SOURCE_KINDS = {
+    "example": "the example",
+    "file": "a .sql file",
+    "database": "a PostgreSQL database",
+    "collections": "a MongoDB database",
+    "dump": "a dump of collections",
+}
 _NAME = re.compile(r"\d+_(?P<area>[a-z][a-z0-9]*)(_|\Z)")
 _MARKUP = re.compile(r"[*_`]+(?=\S)|(?<=\S)[*_`]+")
 
@@ -39,6 +46,21 @@ def select(notebooks: Sequence[Notebook], wanted: Sequence[str]) -> list[Noteboo
     return [each for each in notebooks if not wanted or {each.area, each.name} & set(wanted)]
 
 
+def for_source(
+    notebooks: Sequence[Notebook], kind: str, wanted: Sequence[str]
+) -> tuple[list[Notebook], list[Notebook]]:
+    """Those of *notebooks* that can look at a source of *kind*, and those that cannot.
+
+    Raises BadInput where one that is *wanted* by name cannot, and where none can.
+    """
+    able = [each for each in notebooks if kind in each.sources]
+    unable = [each for each in notebooks if kind not in each.sources]
+    if unable and (wanted or not able):
+        names = ", ".join(each.name for each in unable)
+        raise BadInput(f"{names}: cannot look at a source of this kind ({SOURCE_KINDS[kind]})")
+    return able, unable
+
+
 def did_you_mean(name: str, known: Sequence[str] | set[str] | frozenset[str]) -> str:
     """``: did you mean 'source'?`` where something of *known* is close to *name*, else nothing."""
     close = get_close_matches(name, sorted(known), n=1)
@@ -48,8 +70,10 @@ def did_you_mean(name: str, known: Sequence[str] | set[str] | frozenset[str]) ->
 def read(path: Path) -> Notebook:
     """The notebook at *path*. Raises BadInput where it is none."""
     try:
-        cells = json.loads(path.read_bytes())["cells"]
+        book = json.loads(path.read_bytes())
+        cells = book["cells"]
         title, question = _heading(cells)
+        sources = book.get("metadata", {}).get("workbench", {}).get("sources", SQL_SOURCES)
     except (ValueError, KeyError, TypeError) as exc:
         raise BadInput(f"{path} is no notebook: {exc}") from exc
     except OSError as exc:
@@ -62,6 +86,7 @@ def read(path: Path) -> Notebook:
         question=question,
         path=path,
         parameters=_parameters(cells, path),
+        sources=tuple(sources),
     )
 
 

@@ -101,6 +101,8 @@ class LookedAt:
     file: str = ""
     stood_in: tuple[StoodIn, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
+    collections: int | None = None
+    documents: int | None = None
 
 
 @dataclass

@@ -19,6 +19,9 @@ class Parameter:
     optional: bool = False  # may be None
 
 
+SQL_SOURCES = ("example", "file", "database")
+
+
 @dataclass(frozen=True)
 class Notebook:
     """A notebook of an area, with the question that it answers."""
@@ -29,6 +32,7 @@ class Notebook:
     question: str
     path: Path
     parameters: tuple[Parameter, ...] = ()
+    sources: tuple[str, ...] = SQL_SOURCES  # the kinds of source that it can look at
 
     @property
     def parameter_names(self) -> frozenset[str]:

@@ -13,7 +13,8 @@ class ReportContext:
     """How the report came about, so that someone else can repeat it.
 
     *command* is the line to type, without any secret; *engines* are the servers of the proofs;
-    *settings* (seed, scale, time-outs) are listed as they are.
+    *settings* (seed, scale, time-outs) are listed as they are. *left_out* are the titles of the
+    notebooks that cannot look at a source of this kind.
     """
 
     title: str
@@ -23,3 +24,4 @@ class ReportContext:
     started: datetime
     elapsed_s: float
     settings: Mapping[str, Any] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()

@@ -65,7 +65,9 @@ def _looked_at(overview: Overview) -> list[str]:
     lines = []
     for looked in overview.looked_at:
         facts = [
-            counted(looked.tables, "table", "tables") if looked.tables is not None else "",
+            _counted(looked.collections, "collection", "collections"),
+            _counted(looked.documents, "document", "documents"),
+            _counted(looked.tables, "table", "tables"),
             f"{'about ' if looked.rows_estimated else ''}{counted(looked.rows, 'row', 'rows')}"
             if looked.rows
             else "",
@@ -74,6 +76,10 @@ def _looked_at(overview: Overview) -> list[str]:
         held = ", ".join(fact for fact in facts if fact)
         lines.append(f"- **{text(looked.source)}** on {text(looked.server)}{': ' + held if held else ''}")
     return ["### Looked at", "\n".join(lines)] if lines else []
+
+
+def _counted(count: int | None, one: str, several: str) -> str:
+    return "" if count is None else counted(count, one, several)
 
 
 def _changed(overview: Overview) -> list[str]:
