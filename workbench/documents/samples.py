@@ -1,0 +1,248 @@
+"""What is kept of values: lengths with exact extremes and mean, and the facts of a bounded sample."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from itertools import repeat
+from math import isnan
+from operator import itemgetter
+from typing import Any
+
+from bson.code import Code
+from bson.datetime_ms import DatetimeMS
+from bson.decimal128 import Decimal128
+from bson.int64 import Int64
+from bson.objectid import ObjectId
+
+from workbench.catalog.shapes import Spread
+from workbench.documents.bson_types import ALIASES, FIXED_BYTES, value_bytes
+from workbench.documents.formats import text_format
+
+Few = dict[tuple[type, Any], tuple[int, Any]]  # by type and identity: how often, and the value
+
+FEW_VALUES = 32  # up to this many different ones, all values of the sample are kept
+_FEW_LENGTH = 200  # characters of such a value
+_DISTINCT_MOST = 10_000
+_LENGTHS_KEPT = 2_048
+_COMPARED = (str, int, Int64, float, bool, Decimal128, datetime, DatetimeMS, ObjectId)
+_PASSED_OVER = {kind for kind, name in ALIASES.items() if name in ("object", "array", "null")}
+_ORDERED = ("int", "long", "double", "decimal", "date")
+_EPOCH = datetime(1970, 1, 1)
+
+
+class Lengths:
+    """Whole numbers as they come: count, total and extremes exactly, quantiles from an even sample."""
+
+    __slots__ = ("_drawn", "count", "kept", "maximum", "minimum", "total")
+
+    def __init__(self) -> None:
+        self.count = self.total = self.maximum = 0
+        self.minimum: int | None = None
+        self.kept: list[int] = []
+        self._drawn: random.Random | None = None  # made when first needed: it is large
+
+    def add(self, lengths: Sequence[int]) -> None:
+        """Take in *lengths*, which may not be empty."""
+        least, most = min(lengths), max(lengths)
+        self.minimum = least if self.minimum is None else min(self.minimum, least)
+        self.maximum = max(self.maximum, most)
+        self.count += len(lengths)
+        self.total += sum(lengths)
+        self._sample(lengths)
+
+    @property
+    def _random(self) -> random.Random:
+        if self._drawn is None:
+            self._drawn = random.Random(1)  # noqa: S311 - a sample, the same in every run
+        return self._drawn
+
+    def _sample(self, lengths: Sequence[int]) -> None:
+        room = _LENGTHS_KEPT - len(self.kept)
+        self.kept += lengths[: max(room, 0)]
+        late = lengths[max(room, 0) :]
+        if late:
+            due = len(late) * _LENGTHS_KEPT / self.count
+            wanted = int(due) + (self._random.random() < due % 1)
+            for length in self._random.sample(late, min(wanted, len(late))):
+                self.kept[self._random.randrange(_LENGTHS_KEPT)] = length
+
+    def merge(self, other: Lengths) -> None:
+        """Take in what *other* has seen; the samples are joined by their weight."""
+        if other.minimum is None:
+            return
+        if self.minimum is None:
+            self.kept = list(other.kept)
+        else:
+            both = self.count + other.count
+            mine = min(len(self.kept), round(_LENGTHS_KEPT * self.count / both))
+            theirs = min(len(other.kept), _LENGTHS_KEPT - mine)
+            self.kept = self._random.sample(self.kept, mine) + self._random.sample(other.kept, theirs)
+        self.minimum = other.minimum if self.minimum is None else min(self.minimum, other.minimum)
+        self.maximum = max(self.maximum, other.maximum)
+        self.count += other.count
+        self.total += other.total
+
+    def spread(self) -> Spread | None:
+        """The distribution, None of nothing."""
+        if self.minimum is None:
+            return None
+        kept = sorted(self.kept) or [self.minimum]
+
+        def quantile(share: float) -> float:
+            return float(kept[min(int(share * len(kept)), len(kept) - 1)])
+
+        mean = self.total / self.count
+        return Spread(
+            self.count,
+            self.minimum,
+            self.maximum,
+            mean,
+            quantile(0.5),
+            quantile(0.95),
+            quantile(0.99),
+            len(kept),
+        )
+
+
+class Values:
+    """What a sample of the scalar values of one field says; nulls are counted elsewhere."""
+
+    __slots__ = ("_text_lengths", "distinct", "extremes", "few", "formats", "sampled", "sizes", "tested")
+
+    def __init__(self) -> None:
+        self.sampled = 0
+        self.tested = 0
+        self.formats: Counter[str] = Counter()
+        self.sizes: dict[str, tuple[int, int]] = {}  # alias: values and bytes, of types without a fixed size
+        self.distinct: set[int] = set()
+        self.few: Few | None = {}
+        self.extremes: dict[str, tuple[Any, Any, Any, Any]] = {}
+        self._text_lengths: Lengths | None = None
+
+    def offer(self, values: Sequence[Any]) -> None:
+        """Take in *values*; objects, arrays and nulls are passed over."""
+        for kind in set(map(type, values)) - _PASSED_OVER:
+            group: list[Any] = [value for value in values if value.__class__ is kind]
+            alias = ALIASES[kind]
+            self.sampled += len(group)
+            if kind is str:
+                self._offer_texts(group)
+            elif alias not in FIXED_BYTES:
+                self._add_size(alias, len(group), sum(map(value_bytes, group)))
+            self._offer_distinct(kind, group)
+            if alias in _ORDERED:
+                self._offer_extremes("date" if alias == "date" else "number", group)
+
+    @property
+    def strings(self) -> Spread | None:
+        return self._text_lengths.spread() if self._text_lengths else None
+
+    def _offer_texts(self, texts: list[str]) -> None:
+        self._text_lengths = self._text_lengths or Lengths()
+        self._text_lengths.add(list(map(len, texts)))
+        self._add_size("string", len(texts), sum(map(value_bytes, texts)))
+        self.tested += len(texts)
+        self.formats.update(filter(None, map(text_format, texts)))
+
+    def _add_size(self, alias: str, count: int, total: int) -> None:
+        before = self.sizes.get(alias, (0, 0))
+        self.sizes[alias] = (before[0] + count, before[1] + total)
+
+    def _offer_distinct(self, kind: type, group: list[Any]) -> None:
+        if self.few is None and len(self.distinct) >= _DISTINCT_MOST:
+            return
+        tally = Counter(zip(repeat(kind), _identities(kind, group), strict=False))
+        if len(self.distinct) < _DISTINCT_MOST:
+            self.distinct.update(map(hash, tally))
+        if self.few is None:
+            return
+        if kind not in _COMPARED or len(tally) > FEW_VALUES or (kind is str and _any_long(group)):
+            self.few = None
+            return
+        values = dict(zip(_identities(kind, group), group, strict=True))
+        self.few = _joined(self.few, {key: (times, values[key[1]]) for key, times in tally.items()})
+
+    def _offer_extremes(self, family: str, group: list[Any]) -> None:
+        keyed = [(key, value) for value in group if (key := _ordered(value)) is not None]
+        if not keyed:
+            return
+        low, high = min(keyed, key=itemgetter(0)), max(keyed, key=itemgetter(0))
+        self._add_extremes(family, (low[0], high[0], low[1], high[1]))
+
+    def _add_extremes(self, family: str, new: tuple[Any, Any, Any, Any]) -> None:
+        mine = self.extremes.get(family, new)
+        low = mine if mine[0] <= new[0] else new
+        high = mine if mine[1] >= new[1] else new
+        self.extremes[family] = (low[0], high[1], low[2], high[3])
+
+    def merge(self, other: Values) -> None:
+        """Take in what *other* has seen."""
+        self.sampled += other.sampled
+        self.tested += other.tested
+        if other._text_lengths is not None:
+            self._text_lengths = self._text_lengths or Lengths()
+            self._text_lengths.merge(other._text_lengths)
+        self.formats.update(other.formats)
+        for alias, (count, total) in other.sizes.items():
+            self._add_size(alias, count, total)
+        self.distinct |= other.distinct
+        self.few = _joined(self.few, other.few)
+        for family, extremes in other.extremes.items():
+            self._add_extremes(family, extremes)
+
+    def few_values(self) -> tuple[Any, ...] | None:
+        """All the values of the sample, the most frequent first; None where they are many or none."""
+        if not self.few:
+            return None
+        return tuple(_shown(value) for _, value in sorted(self.few.values(), key=lambda each: -each[0]))
+
+    def extreme_values(self) -> tuple[Any, Any]:
+        """The least and the greatest number, or else date; NaN is passed over."""
+        for family in ("number", "date"):
+            if family in self.extremes:
+                _, _, least, most = self.extremes[family]
+                return _shown(least), _shown(most)
+        return None, None
+
+
+def _identities(kind: type, group: list[Any]) -> list[Any]:
+    """What tells the values of *group* apart, all of one *kind*: NaN is one value, as in an index."""
+    if kind is float:
+        return [value if value == value else "NaN" for value in group]
+    return group if kind in _COMPARED and kind is not Decimal128 else list(map(repr, group))
+
+
+def _any_long(texts: list[str]) -> bool:
+    return max(map(len, texts)) > _FEW_LENGTH
+
+
+def _joined(mine: Few | None, theirs: Few | None) -> Few | None:
+    if mine is None or theirs is None:
+        return None
+    joined = dict(mine)
+    for identity, (times, value) in theirs.items():
+        joined[identity] = (joined.get(identity, (0, value))[0] + times, value)
+    return joined if len(joined) <= FEW_VALUES else None
+
+
+def _ordered(value: Any) -> Any:
+    """What orders numbers of all types among each other, and dates; None of NaN."""
+    if isinstance(value, datetime):
+        return (value - _EPOCH).total_seconds() * 1000
+    if isinstance(value, DatetimeMS):
+        return int(value)
+    if isinstance(value, Decimal128):
+        number: Decimal = value.to_decimal()
+        return None if number.is_nan() else number
+    return None if isinstance(value, float) and isnan(value) else value
+
+
+def _shown(value: Any) -> Any:
+    """Dates with their time zone, which is UTC; text of a code as such."""
+    if isinstance(value, datetime):
+        return value.replace(tzinfo=UTC)
+    return str(value) if isinstance(value, Code) else value
