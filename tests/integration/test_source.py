@@ -198,6 +198,19 @@ def test_a_source_that_cannot_be_is_one_line(spec: str, said: str) -> None:
     assert "secr" not in str(refused.value)
 
 
+@pytest.mark.parametrize("spec", ["mongodb://me:secret@h/shop", "orders.bson"])
+def test_a_source_of_collections_is_not_opened_as_sql(spec: str, server: Server, tmp_path: Path) -> None:
+    """What reads SQL says which command reads collections."""
+    (tmp_path / "orders.bson").write_bytes(b"")
+    named = spec if "://" in spec else str(tmp_path / spec)
+    with (
+        pytest.raises(SourceError, match="holds collections.*workbench nosql review --source") as refused,
+        open_source(named, server),
+    ):
+        pass
+    assert "secret" not in str(refused.value)
+
+
 def test_an_unreachable_server_is_one_line(server: Server) -> None:
     """Nobody listens there: the URL and what to check."""
     with (

@@ -292,7 +292,7 @@ def _dump(title: str, found: _Found) -> Dump:
 
 
 def _collection(name: str, namespace: Namespace, found: _Found) -> Collection:
-    """The facts of a collection; of a view there are no figures, of a time series those of its buckets."""
+    """A collection's facts and figures: of a view none, of a time series the size of its buckets."""
     fields = found.metadata.get(namespace, {})
     collection = described(name, fields, kind=found.types.get(namespace, ""))
     database, plain = namespace
@@ -300,36 +300,13 @@ def _collection(name: str, namespace: Namespace, found: _Found) -> Collection:
         return collection
     if collection.kind == "time series":
         buckets = found.stored.get((database, BUCKETS + plain)) or found.stored.get(namespace)
-        if buckets is None:
-            return collection
-        return replace(
-            collection, documents=_measurements(buckets, collection), size_bytes=buckets.size_bytes
-        )
+        return replace(collection, size_bytes=buckets.size_bytes if buckets else None)
     stored = found.stored.get(namespace)
     return replace(
         collection,
         documents=stored.documents if stored else 0,
         size_bytes=stored.size_bytes if stored else 0,
     )
-
-
-def _measurements(buckets: StoredDocuments, collection: Collection) -> int | None:
-    """How many measurements there are in *buckets*; None where one does not say.
-
-    A compressed bucket has their count; in another one, the time field is a document with one each.
-    """
-    total = 0
-    for bucket in buckets.decoded():
-        control, data = bucket.get("control"), bucket.get("data")
-        times = data.get((collection.time_series or {}).get("timeField")) if isinstance(data, dict) else None
-        count = control.get("count") if isinstance(control, dict) else None
-        if isinstance(count, int):
-            total += count
-        elif isinstance(times, dict):
-            total += len(times)
-        else:
-            return None
-    return total
 
 
 def _of_the_user(found: _Found) -> tuple[list[Namespace], list[str]]:

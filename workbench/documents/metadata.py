@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from decimal import Decimal
+from dataclasses import replace
 from typing import Any
 
 from bson import json_util
 from bson.decimal128 import Decimal128
 from bson.errors import BSONError
 
-from workbench.catalog.collections import Collection, CollectionIndex, CollectionKind
+from workbench.catalog.collections import Collection
+from workbench.catalog.reflect_collections import index_of, listed_collection
 from workbench.documents.bson_files import Place
-
-_INDEX_FIELDS = (
-    *("v", "key", "name", "ns", "unique", "sparse", "hidden"),
-    *("partialFilterExpression", "expireAfterSeconds", "collation"),
-)
 
 
 def parsed_metadata(text: str, place: Place) -> dict[str, Any]:
@@ -51,57 +46,29 @@ def parsed_metadata(text: str, place: Place) -> dict[str, Any]:
 def described(name: str, fields: Mapping[str, Any], *, kind: str = "") -> Collection:
     """The collection *name* as *fields*, those of its metadata, declare it, without any figures.
 
-    *kind* is as mongodump says it.
+    *kind* is as mongodump says it; what older versions of it do not say, the options do.
     """
     options = fields.get("options") or {}
-    time_series = options.get("timeseries")
-    kinds: dict[str, CollectionKind] = {"view": "view", "timeseries": "time series"}
-    found = kinds.get(kind or fields.get("type") or "", "collection")
+    kind = kind or str(fields.get("type") or "")
     if "viewOn" in options:
-        found = "view"
-    elif time_series is not None:
-        found = "time series"
-    return Collection(
-        name,
-        kind=found,
-        capped=bool(options.get("capped")),
-        validator=options.get("validator") or None,
-        validation_level=str(options.get("validationLevel") or ""),
-        validation_action=str(options.get("validationAction") or ""),
-        time_series=time_series,
-        expire_after_s=_number(options.get("expireAfterSeconds")),
-        collation=options.get("collation") or None,
-        clustered=bool(options.get("clusteredIndex")),
-        view_on=str(options.get("viewOn") or ""),
-        pipeline=tuple(options.get("pipeline") or ()),
-        indexes=tuple(_index(each) for each in fields.get("indexes") or ()),
+        kind = "view"
+    elif "timeseries" in options:
+        kind = "timeseries"
+    indexes = (_as_listed(each) for each in fields.get("indexes") or () if not each.get("clustered"))
+    return replace(
+        listed_collection({"name": name, "type": kind, "options": options}),
+        indexes=tuple(index_of(each) for each in indexes),
     )
 
 
-def _index(fields: Mapping[str, Any]) -> CollectionIndex:
-    key = tuple((path, _direction(value)) for path, value in fields["key"].items())
-    return CollectionIndex(
-        name=str(fields.get("name") or "_".join(f"{path}_{direction}" for path, direction in key)),
-        key=key,
-        unique=bool(fields.get("unique")),
-        sparse=bool(fields.get("sparse")),
-        hidden=bool(fields.get("hidden")),
-        partial_filter=fields.get("partialFilterExpression") or None,
-        expire_after_s=_number(fields.get("expireAfterSeconds")),
-        collation=fields.get("collation") or None,
-        options={name: value for name, value in fields.items() if name not in _INDEX_FIELDS},
-    )
+def _as_listed(index: Mapping[str, Any]) -> dict[str, Any]:
+    """The index as a server lists it today; older ones kept a key of whatever type it was declared with."""
+    key = {path: _direction(value) for path, value in index["key"].items()}
+    name = index.get("name") or "_".join(f"{path}_{direction}" for path, direction in key.items())
+    return {**index, "key": key, "name": str(name)}
 
 
-def _direction(value: object) -> int | str:
-    """Old servers kept whatever number or truth value a key was declared with: its sign is what counts."""
-    number = _number(value)
-    return str(value) if number is None else -1 if number < 0 else 1
-
-
-def _number(value: object) -> float | None:
+def _direction(value: object) -> int | float | str:
     if isinstance(value, Decimal128):
-        value = value.to_decimal()
-    if isinstance(value, bool | int | float | Decimal) and not math.isnan(value):
-        return float(value)
-    return None
+        return float(value.to_decimal())
+    return value if isinstance(value, int | float) else str(value)
