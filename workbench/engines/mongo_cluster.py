@@ -219,17 +219,23 @@ class MongoCluster(Service[MongoServer]):
         self.user.own(self._data(member))
         self._log(member).unlink(missing_ok=True)  # else the server keeps it under another name
         output = self.home / f"server{member}.out"
-        with output.open("w+") as said:  # no pipe: the server would hold it open for its whole life
-            started = subprocess.run(
-                self._command(member, host),
-                stdin=subprocess.DEVNULL,
-                stdout=said,
-                stderr=subprocess.STDOUT,
-                cwd="/",
-                env=Binaries.environment(),
-                start_new_session=True,
-                **self.user.process_options(),  # type: ignore[call-overload]
-            )
+        try:
+            with output.open("w+") as said:  # no pipe: the server would hold it open for its whole life
+                started = subprocess.run(
+                    self._command(member, host),
+                    stdin=subprocess.DEVNULL,
+                    stdout=said,
+                    stderr=subprocess.STDOUT,
+                    cwd="/",
+                    env=Binaries.environment(),
+                    start_new_session=True,
+                    **self.user.process_options(),  # type: ignore[call-overload]
+                )
+        except OSError as exc:
+            raise EngineError(
+                f"{self.user.name} cannot run {self.mongod.path} ({exc.strerror}): name in WORKBENCH_MONGOD "
+                "a mongod in a folder that this user can reach"
+            ) from exc
         if started.returncode:
             raise EngineError(
                 f"MongoDB {self.mongod.version_name} does not start in {self.home}: "
@@ -274,7 +280,7 @@ def _initiate(client: Client, hosts: Sequence[str]) -> None:
     config: dict[str, Any] = {
         "_id": REPLICA_SET,
         "members": [{"_id": number, "host": host} for number, host in enumerate(hosts)],
-        "settings": {"electionTimeoutMillis": 1000},
+        "settings": {"electionTimeoutMillis": 1000, "heartbeatIntervalMillis": 500},
     }
     client.admin.command("replSetInitiate", config)
 

@@ -66,17 +66,19 @@ class MongoServer:
     def client(self, *, user: str | None = None, password: str | None = None, **options: Any) -> Client:
         """A client of the administrator, or of *user*; a server of ours that has died is started again first.
 
-        *options* are those of MongoClient and win over ours: UUIDs in the standard form, aware times.
-        Close it after use: it is a context manager.
+        *options* are those of MongoClient and win over the URL's, and these over ours: UUIDs in the
+        standard form, aware times. Close it after use: it is a context manager.
         """
         if self.revive is not None and not self.answers():
             self.revive()
-        settings: dict[str, Any] = {
+        ours: dict[str, Any] = {
             "appname": "workbench",
             "uuidRepresentation": "standard",
             "tz_aware": True,
             "serverSelectionTimeoutMS": 15_000,
         }
+        named = {name.lower() for name in self.options}
+        settings = {name: value for name, value in ours.items() if name.lower() not in named}
         return pymongo.MongoClient(self.url(user=user, password=password), **{**settings, **options})
 
     def answers(self) -> bool:
