@@ -204,7 +204,7 @@ def test_a_source_of_collections_is_not_opened_as_sql(spec: str, server: Server,
     (tmp_path / "orders.bson").write_bytes(b"")
     named = spec if "://" in spec else str(tmp_path / spec)
     with (
-        pytest.raises(SourceError, match="holds collections.*workbench nosql review --source") as refused,
+        pytest.raises(SourceError, match=r"holds collections.*workbench nosql review --source") as refused,
         open_source(named, server),
     ):
         pass

@@ -468,19 +468,6 @@ def test_damaged_gzip_is_told(tmp_path: Path) -> None:
         assert said in str(refusal(path))
 
 
-def test_content_that_is_no_bson_is_found_by_document(tmp_path: Path) -> None:
-    """Lengths are right and a field is not: the document is named for whoever cannot decode it."""
-    sound = encoded(*ORDERS, {"a": "text"})
-    path = written(tmp_path / "orders.bson", sound + encoded({"a": 1}).replace(b"\x10a", b"\x7ea") + sound)
-
-    with open_dump(path) as dump:
-        with pytest.raises(DumpError, match="is no BSON") as refused:
-            dump.require_decodable("orders")
-        assert refused.value.offset == len(sound)
-    with open_dump(written(tmp_path / "sound.bson", sound)) as dump:
-        dump.require_decodable("sound")
-
-
 def test_a_file_that_changes_while_it_is_open_is_refused(tmp_path: Path) -> None:
     """What was counted is what is read, or nothing is."""
     path = written(tmp_path / "orders.bson", encoded(*ORDERS))

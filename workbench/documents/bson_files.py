@@ -20,10 +20,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-import bson
-from bson.codec_options import CodecOptions, DatetimeConversion
-from bson.errors import BSONError
-
 from workbench.errors import DumpError, SourceError
 
 SMALLEST = 5
@@ -34,7 +30,6 @@ TERMINATOR = -1  # of an archive, where a document's length would be
 _LENGTH = struct.Struct("<i")
 _KEPT_FREE = 256 << 20  # bytes that are left free for everybody else
 _CHECK_ROOM_EVERY = 64 << 20
-_DECODED: CodecOptions[dict[str, object]] = CodecOptions(datetime_conversion=DatetimeConversion.DATETIME_MS)
 
 Batch = tuple[bytes, list[int]]  # concatenated documents, and where each of them ends
 
@@ -231,36 +226,21 @@ class StoredDocuments:
         DumpError also where the file is no longer what was counted.
         """
         if sample is None or sample >= self.documents:
-            yield from _joined(batch for _, batch, _ in self._read())
+            yield from _joined(batch for batch, _ in self._read())
             return
         picks = sorted(random.Random(seed).sample(range(self.documents), sample))  # noqa: S311 - no secret
         yield from _joined(_picked(self._read(), picks))
 
-    def decoded(self) -> Iterator[dict[str, object]]:
-        """Every document. Raises DumpError at the first one whose content is no BSON."""
-        for offset, batch, ends in self._read():
-            begin = 0
-            for end in ends:
-                try:
-                    yield bson.decode(batch[begin:end], _DECODED)
-                except (BSONError, UnicodeDecodeError, RecursionError) as exc:
-                    said = " ".join(str(exc).split())[:200]
-                    raise self.place.error(
-                        f"a document of {end - begin:,} bytes is no BSON: {said}", offset=offset + begin
-                    ) from exc
-                begin = end
-
-    def _read(self) -> Iterator[tuple[int, bytes, list[int]]]:
-        """Each batch with where in the content it begins."""
+    def _read(self) -> Iterator[Batch]:
         seen = 0
         with contextlib.closing(self.opened()) as stream:
             for offset, size in zip(self.runs[::2], self.runs[1::2], strict=True):
                 with reading(self.place, offset):
                     stream.seek(offset)
                 documents = Documents(stream, self.place, offset=offset, end=offset + size)
-                for batch, ends in documents.batches():
-                    seen += len(ends)
-                    yield documents.position - len(batch), batch, ends
+                for batch in documents.batches():
+                    seen += len(batch[1])
+                    yield batch
         if seen != self.documents:
             raise self.place.error(
                 f"has {seen:,} documents and had {self.documents:,} when it was opened: open it again"
@@ -277,10 +257,10 @@ def counted(place: Place, opened: Callable[[], BinaryIO]) -> StoredDocuments:
     return stored
 
 
-def _picked(batches: Iterator[tuple[int, bytes, list[int]]], picks: Sequence[int]) -> Iterator[bytes]:
+def _picked(batches: Iterator[Batch], picks: Sequence[int]) -> Iterator[bytes]:
     """The documents whose places, counted from 0, are *picks*, which are in order."""
     first, chosen = 0, 0
-    for _, batch, ends in batches:
+    for batch, ends in batches:
         behind = first + len(ends)
         while chosen < len(picks) and picks[chosen] < behind:
             which = picks[chosen] - first

@@ -57,14 +57,6 @@ class Dump:
         stored = self._stored.get(collection)
         return stored.batches(sample=sample, seed=seed) if stored else iter(())
 
-    def require_decodable(self, collection: str) -> None:
-        """For whoever could not decode a batch: raises DumpError, which says which document it was.
-
-        Lengths, and in an archive checksums, were checked when the dump was opened; content was not.
-        """
-        for _ in self._stored[collection].decoded() if collection in self._stored else ():
-            pass
-
 
 @dataclass
 class _Found:
