@@ -37,7 +37,7 @@ from workbench.engines.mongo import (
     private_mongod,
     shared_mongod,
 )
-from workbench.engines.mongo_binaries import Archive, downloaded_mongod, wheel_mongod
+from workbench.engines.mongo_binaries import Archive, downloaded_mongod
 from workbench.errors import EngineError, FeatureUnavailable, ServerTooOld
 
 HOLD = "print(server.version, flush=True)\ninput()"
@@ -240,7 +240,7 @@ def test_it_can_what_proofs_need(mongo_server: MongoServer, mongo: Database[Docu
         assert changes.next()["fullDocument"]["n"] == 1
 
     mongo_server.require("transactions")
-    assert mongo_server.description == f"MongoDB {'.'.join(map(str, mongo_server.version))}, embedded"
+    assert mongo_server.description.endswith(f", {mongo_server.label}")
     if mongo_server.version < (8, 0):
         with pytest.raises(FeatureUnavailable, match=r"\$queryStats is not available on MongoDB .*8\.0"):
             mongo_server.require("$queryStats")
@@ -288,8 +288,12 @@ def test_three_members_fail_over_and_come_back() -> None:
 
 def test_a_member_stops_and_starts_on_demand() -> None:
     """A single private server without a login: parameters are set, stop and start work, documents stay."""
-    with private_mongod(parameters={"notablescan": True}, auth=False) as (server, cluster):
+    with private_mongod(parameters={"notablescan": True}, arguments=["--oplogSize=64"], auth=False) as (
+        server,
+        cluster,
+    ):
         with server.client() as client:
+            assert client.admin.command("getCmdLineOpts")["parsed"]["replication"]["oplogSizeMB"] == 64
             client.shop.t.insert_one({"_id": 1})
             with pytest.raises(OperationFailure, match="notablescan"):
                 client.shop.t.find_one({"a": 1})
@@ -363,8 +367,7 @@ def test_a_program_that_does_not_load_gives_way_to_the_next(
 ) -> None:
     """The wheel's program lacks a library: the one in PATH serves. Without that, the error names the
     libraries' command, everything that was tried, and so does the doctor."""
-    working = wheel_mongod()
-    assert working is not None
+    working = shared_mongod().mongod.path
     broken = program(
         tmp_path / "wheel",
         "echo 'mongod: error while loading shared libraries: "
@@ -502,8 +505,7 @@ def test_a_hidden_wheel_is_copied_to_where_the_server_can_read_it(
     """Run as root from an environment that the service user cannot enter, the program is copied once."""
     if os.geteuid() != 0:
         pytest.skip("only root runs the server as somebody else")
-    real = wheel_mongod()
-    assert real is not None
+    real = shared_mongod().mongod.path
     hidden = tmp_path / "hidden"
     hidden.mkdir(mode=0o700)
     shutil.copy(real, hidden)

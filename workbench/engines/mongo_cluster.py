@@ -249,8 +249,9 @@ class MongoCluster(Service[MongoServer]):
             "--fork",  # returns when the server accepts connections, or with an exit status
             f"--dbpath={self._data(member)}",
             f"--logpath={self._log(member)}",
-            *SCRATCH_ARGUMENTS,
         ]
+        named = {each.partition("=")[0] for each in self.arguments}
+        command += [each for each in SCRATCH_ARGUMENTS if each.partition("=")[0] not in named]
         if host.startswith("/"):
             folder, _, name = host.rpartition("/")
             command += [f"--bind_ip={host}", f"--unixSocketPrefix={folder}"]
@@ -337,8 +338,8 @@ def private_mongod(
 ) -> Iterator[tuple[MongoServer, MongoCluster]]:
     """A server of one's own, gone after the block: several members to fail over, a parameter, no login.
 
-    *parameters* and *arguments* (of mongod) come on top of the scratch settings. Raises EngineError
-    where it does not start, FeatureUnavailable where there is no server here.
+    *parameters* and *arguments* (of mongod, ``--name=value``) come on top of the scratch settings.
+    Raises EngineError where it does not start, FeatureUnavailable where there is no server here.
     """
     mongod, user, home = _place()
     cluster = MongoCluster(
