@@ -1,0 +1,140 @@
+"""Documents that should go by themselves: without a TTL index, or with one that passes them over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from workbench.areas.nosql.checks.context import Context, key_document, share, shell, spelled, types_of
+from workbench.areas.nosql.checks.naming import durable, expiry, transient
+from workbench.areas.nosql.checks.tallies import Values, ValueTally
+from workbench.catalog.collections import Collection, CollectionIndex
+from workbench.catalog.shapes import Node, Shape, queried
+from workbench.proof.findings import Finding
+
+PAST = 0.5  # of the dates, from which the documents are of no more use
+
+
+def expiry_questions(context: Context) -> Iterator[Values]:
+    """What `missing_ttl` counts: the dates of top-level fields that say when a document expires."""
+    for collection, shape in context.shaped():
+        for node in _expiring(collection, shape):
+            yield Values(collection.name, (node.name,))
+
+
+def _expiring(collection: Collection, shape: Shape) -> list[Node]:
+    """The date fields that say when the document expires, where nothing else removes it."""
+    if collection.capped or collection.expire_after_s is not None or collection.kind != "collection":
+        return []
+    if any(index.expire_after_s is not None for index in collection.indexes):
+        return []
+    return [
+        child
+        for child in shape.root.children
+        if child.kind == "field" and child.types.get("date") and expiry(child.name)
+    ]
+
+
+def missing_ttl(context: Context) -> Iterator[Finding]:
+    """Fields such as ``expiresAt`` by which nothing removes the documents.
+
+    Of sessions, tokens, carts and the like always; of others where most of the dates are past. Not of
+    contracts, cards and whatever else must stay when it is no longer valid.
+    Source: MongoDB manual, TTL Indexes.
+    """
+    for collection, shape in context.shaped():
+        for node in _expiring(collection, shape):
+            tally = context.answer(Values(collection.name, (node.name,)))
+            if tally is None or durable(collection.name):
+                continue
+            dates = tally.types["date"]
+            if transient(collection.name) or (dates and tally.long_past >= PAST * dates):
+                yield _never_removed(context, collection, node, tally)
+                break
+
+
+def _never_removed(context: Context, collection: Collection, node: Node, tally: ValueTally) -> Finding:
+    dates = tally.types["date"]
+    return context.finding(
+        "missing_ttl",
+        "warn",
+        collection.name,
+        (node.name,),
+        title=f"Nothing removes the documents of {collection.name} that are past their {node.name}",
+        why=f"{tally.past:,} of {dates:,} dates ({share(tally.past, dates)}) are past, {tally.long_past:,} "
+        "for more than a day, "
+        f"and {collection.name} has no TTL index: what has expired stays, and is read, backed up and indexed "
+        "with the rest. A "
+        "TTL index removes about once a minute, so queries must still ask for those that are valid. Source: "
+        "MongoDB "
+        "manual, TTL Indexes.",
+        fix=f'{shell(collection.name)}.createIndex({{{spelled(node.name)}: 1}}, {{"expireAfterSeconds": '
+        f"0}});",
+        counted={
+            "collection": collection.name,
+            "path": node.name,
+            "dates": dates,
+            "past": tally.past,
+            "past_for_a_day": tally.long_past,
+            "documents": tally.documents,
+        },
+        verified=context.exact(collection.name),
+    )
+
+
+def ttl_on_non_dates(context: Context) -> Iterator[Finding]:
+    """TTL indexes on a field that is no date in some documents: these are never removed.
+
+    Null and missing are left alone: that is how one keeps a document. An array counts by its dates. Source:
+    MongoDB manual, TTL Indexes, Expiration of Data.
+    """
+    for collection, shape in context.shaped():
+        for index in collection.indexes:
+            if index.expire_after_s is None or len(index.key) != 1:
+                continue
+            found = [(names, node) for names, node in shape.walk() if queried(names) == index.paths[0]]
+            fields = [(names, node) for names, node in found if node.kind == "field"]
+            if fields and _kept(fields[0][1]):
+                yield _passed_over(context, collection, index, *fields[0])
+
+
+def _kept(node: Node) -> int:
+    """How many values are neither a date, null, nor an array with a date."""
+    others = sum(
+        count for name, count in node.types.items() if name not in ("date", "null", "undefined", "array")
+    )
+    arrays = node.types.get("array", 0)
+    element = next((child for child in node.children if child.kind == "element"), None)
+    dated = element is not None and bool(element.types.get("date"))
+    return others + (0 if dated else arrays)
+
+
+def _passed_over(
+    context: Context, collection: Collection, index: CollectionIndex, names: tuple[str, ...], node: Node
+) -> Finding:
+    kept = _kept(node)
+    path = queried(names)
+    return context.finding(
+        "ttl_on_non_dates",
+        "error" if kept == sum(node.types.values()) else "warn",
+        collection.name,
+        names,
+        title=f"The TTL index {index.name} of {collection.name} never removes {kept:,} documents: {path} is "
+        "no date in them",
+        why=f"{path} has {types_of(node)}. The server removes a document by a date alone, or by the earliest "
+        "one in an array; "
+        "a string or a number keeps it for good, without an error. Source: MongoDB manual, TTL Indexes.",
+        fix=f'{shell(collection.name)}.updateMany({{{spelled(path)}: {{"$exists": true, "$not": {{"$type": '
+        f'"date"}}}}}}, '
+        f'[{{"$set": {{{spelled(path)}: {{"$convert": {{"input": {spelled("$" + path)}, "to": "date", '
+        f'"onError": null, "onNull": null}}}}}}}}]);  // whole seconds of the epoch are to be multiplied by '
+        "1000 first",
+        counted={
+            "collection": collection.name,
+            "path": path,
+            "index": index.name,
+            "key": key_document(index.key),
+            "types": dict(node.types),
+            "never_removed": kept,
+        },
+        verified=context.exact(collection.name),
+    )
