@@ -12,6 +12,7 @@ from __future__ import annotations
 import datetime
 import decimal
 import json
+import re
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -36,7 +37,8 @@ from workbench.engines.mongo_reading import READER
 
 PROFILER = "profiler"
 LISTS = (1, 10, 200)  # up to 200 values of an $in are merged in the order of an index
-_KEPT = frozenset(["$exists", "$type", "$size", "$options", "$minDistance", "$maxDistance"])
+_KEPT = frozenset(["$exists", "$type", "$size", "$minDistance", "$maxDistance"])
+_FLAGS = ((re.IGNORECASE, "i"), (re.MULTILINE, "m"), (re.DOTALL, "s"), (re.VERBOSE, "x"))
 _JOIN = ("from", "localField", "foreignField", "as")
 _TYPES: tuple[tuple[type | tuple[type, ...], str], ...] = (
     (bool, "bool"),
@@ -71,14 +73,12 @@ def _field_shape(name: str, value: Any) -> Any:
         return value
     if name in ("$in", "$nin", "$all") and isinstance(value, (list, tuple)):
         return _list_shape(value)
-    if name == "$regex":
-        return _pattern(value)
-    if isinstance(value, Regex) or hasattr(value, "pattern"):
-        return {"$regex": _pattern(value), "$options": _flags(value)}
+    if isinstance(value, Regex | re.Pattern):
+        return _expression_shape(value, "")
     if isinstance(value, Mapping) and (name == "$elemMatch" or name == "$not" or _is_operators(value)):
-        shape = shape_of(value)
-        if "$regex" in value and not isinstance(value["$regex"], str):
-            shape.setdefault("$options", _flags(value["$regex"]))
+        shape = shape_of({each: value[each] for each in value if each not in ("$regex", "$options")})
+        if "$regex" in value:
+            shape |= _expression_shape(value["$regex"], value.get("$options"))
         return shape
     return _kind(value)
 
@@ -110,19 +110,26 @@ def list_length(values: Sequence[Any]) -> int:
     return len(values)
 
 
-def _pattern(value: Any) -> Any:
-    """An expression without its text: whether it is anchored at the start is what an index asks."""
-    text = value if isinstance(value, str) else getattr(value, "pattern", "")
-    if not isinstance(text, str):
-        text = ""
-    if text in ("<text>", "^<text>"):
-        return text
-    return "^<text>" if text.startswith(("^", r"\A")) else "<text>"
+def _expression_shape(pattern: Any, options: Any) -> dict[str, Any]:
+    """A regular expression without its text: whether it is anchored, and its options, are what stays."""
+    text = pattern if isinstance(pattern, str) else getattr(pattern, "pattern", "")
+    text = text if isinstance(text, str) else ""
+    inline = re.match(r"\(\?([imsx]+)\)", text)
+    flags = 0 if isinstance(pattern, str) else int(getattr(pattern, "flags", 0))
+    letters = {letter for flag, letter in _FLAGS if flags & flag} | set(str(options or ""))
+    letters |= set(inline[1]) if inline else set()
+    shown = "^<text>" if is_anchored(text[inline.end() :] if inline else text) else "<text>"
+    return {"$regex": shown, "$options": "".join(sorted(letters))}
 
 
-def _flags(value: Any) -> str:
-    bits = int(getattr(value, "flags", 0))
-    return "".join(letter for bit, letter in ((2, "i"), (8, "m"), (16, "s"), (64, "x")) if bits & bit)
+def is_anchored(pattern: str) -> bool:
+    """Whether *pattern* fixes the first characters of the text, so that an index narrows it."""
+    if not pattern.startswith(("^", r"\A")) or re.search(r"(?<!\\)\|", pattern):
+        return False
+    begins = pattern.removeprefix("^").removeprefix(r"\A")
+    return bool(re.match(r"<text>|[^\W_]|[ _:@/#%&=,;<>~`'\"!-]|\\[^\w\s]", begins)) and not re.match(
+        r".[?*{]", begins
+    )
 
 
 def _kind(value: Any) -> Any:
