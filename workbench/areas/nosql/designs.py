@@ -6,13 +6,13 @@ what it says), indexes with the queries that they are for, concerns and shard ke
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
+import bson
 from bson import json_util
 from bson.binary import UuidRepresentation
 from bson.codec_options import CodecOptions
@@ -37,7 +37,9 @@ Granularity = Literal["seconds", "minutes", "hours"]
 BUCKET_SPANS_S: Mapping[Granularity, int] = {"seconds": 3_600, "minutes": 86_400, "hours": 2_592_000}
 FILLED_BUCKET = 100  # events; the server closes a bucket at 1,000
 
-_JSON = json_util.JSONOptions(uuid_representation=UuidRepresentation.STANDARD, tz_aware=True)
+# UUIDs stay Binary, which commands send as they are: they do not know the codec of the client
+AS_SENT: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True)
+_JSON = json_util.JSONOptions(uuid_representation=UuidRepresentation.UNSPECIFIED, tz_aware=True)
 
 
 @dataclass(frozen=True)
@@ -355,8 +357,4 @@ def _require_same(index: DesignedIndex, found: Mapping[str, Any], collection: st
 
 def _same(one: Any, other: Any) -> bool:
     """Whether two values are the same BSON, the order of fields included."""
-    return json.dumps(one, default=_written) == json.dumps(other, default=_written)
-
-
-def _written(value: Any) -> Any:
-    return json_util.default(value, json_options=_JSON)
+    return bson.encode({"": one}, codec_options=CODEC) == bson.encode({"": other}, codec_options=CODEC)

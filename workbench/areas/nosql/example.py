@@ -24,6 +24,7 @@ from pymongo.database import Database
 
 from workbench import sql
 from workbench.areas.nosql.designs import (
+    AS_SENT,
     CODEC,
     CollectionDesign,
     DesignedQuery,
@@ -101,7 +102,7 @@ def build_example(
     database = database.with_options(codec_options=CODEC)
     _require_empty(database)
     moment = moment or database.client.admin.command("hello")["localTime"]
-    with _snapshot(pg):
+    with snapshot(pg):
         _require_orders(pg)
         first, *others = sql.files(PREPARATION)
         sql.run(pg, [first], {"seed": seed, "moment": moment})
@@ -130,9 +131,10 @@ def pseudonym_key(seed: int) -> bytes:
 def sample_queries(database: Database[Any]) -> list[SampleQuery]:
     """For each index of the design the queries that it is for, with values of the documents there.
 
-    Raises BadInput where a collection that values are taken from is empty.
+    UUIDs in them are Binary, so that a command can carry them. Raises BadInput where a collection that
+    values are taken from is empty.
     """
-    database = database.with_options(codec_options=CODEC)
+    database = database.with_options(codec_options=AS_SENT)
     values: dict[str, Any] = {}
     return [
         SampleQuery(each.name, index.name, query.says, _with_values(database, query, values))
@@ -179,7 +181,7 @@ def _filled(template: Any, values: Mapping[str, Any]) -> Any:
 
 
 @contextlib.contextmanager
-def _snapshot(pg: Connection) -> Iterator[None]:
+def snapshot(pg: Connection) -> Iterator[None]:
     """One transaction in which every query sees the same state; what it makes is gone after it."""
     if pg.info.transaction_status != psycopg2.extensions.TRANSACTION_STATUS_IDLE:
         raise BadInput("the connection is inside a transaction: commit or roll it back first")
