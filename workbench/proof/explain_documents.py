@@ -1,8 +1,8 @@
 """The figures of an ``explain`` of a server of collections, whichever of its forms they come in.
 
 A find, an update, a delete, a count and some pipelines are explained with ``queryPlanner`` at the top,
-other pipelines as a list of ``stages`` whose first is a ``$cursor``; a mongos adds a level for the
-shards, and the slot engine keeps the readable plan under ``queryPlan``.
+other pipelines as a list of ``stages`` whose first is a ``$cursor`` or a ``$geoNearCursor``; a mongos
+adds a level for the shards, and the slot engine keeps the readable plan under ``queryPlan``.
 Source: MongoDB manual, "Explain Results".
 """
 
@@ -15,6 +15,7 @@ from typing import Any
 from workbench.errors import EngineError
 
 _BELOW = ("inputStage", "inputStages", "shards", "winningPlan", "queryPlan")
+_CURSORS = frozenset(["$cursor", "$geoNearCursor"])
 _BY_ID = ("IDHACK", "EXPRESS_IDHACK", "UPDATE_IDHACK")
 
 
@@ -67,8 +68,8 @@ def execution_stats(explain: Mapping[str, Any]) -> ExecutionStats:
                 f"the explained operation failed: {run.get('errorMessage') or 'no reason given'}"
             )
     plan = [stage for planner, _ in runs for stage in _plan(planner.get("winningPlan", {}))]
-    below = [stage for stage in pipeline if "$cursor" not in stage]  # a $lookup says itself what it read
-    after = tuple(name for stage in reversed(pipeline) for name in _names(stage) if name != "$cursor")
+    below = [stage for stage in pipeline if not _CURSORS & stage.keys()]  # a $lookup says itself what it read
+    after = tuple(name for stage in reversed(pipeline) for name in _names(stage) if name not in _CURSORS)
     stages = (*after, *(stage["stage"] for stage in plan))
     return ExecutionStats(
         keys_examined=sum(_whole(run, "totalKeysExamined") for _, run in runs)
@@ -92,7 +93,9 @@ def _parts(explain: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 def _runs(explain: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
     """The planner's and the executor's section of each cursor that the operation opened."""
     for part in _parts(explain):
-        for cursor in (part, *(stage["$cursor"] for stage in part.get("stages", ()) if "$cursor" in stage)):
+        stages = part.get("stages", ())
+        cursors = [stage[name] for stage in stages for name in _CURSORS & stage.keys()]
+        for cursor in (part, *cursors):
             if "executionStats" in cursor:
                 yield cursor.get("queryPlanner", {}), cursor["executionStats"]
 
