@@ -15,6 +15,8 @@ import nbformat
 import pytest
 
 from workbench import notebooks
+from workbench.areas.nosql.checks import CHECKS as NOSQL_CHECKS
+from workbench.areas.nosql.checks import Check
 from workbench.areas.oltp import enforcement
 from workbench.cli import main_group
 
@@ -89,9 +91,21 @@ def test_check_has_a_page(check: Path) -> None:
     assert page.read_text().startswith("# ")
 
 
+@pytest.mark.parametrize("check", NOSQL_CHECKS, ids=lambda check: check.name)
+def test_check_of_collections_has_a_page(check: Check) -> None:
+    """Each check of a database of collections has a page: why, an example, the fix, what is left alone."""
+    text = (ROOT / check.page).read_text(encoding="utf-8")
+
+    assert text.startswith(f"# {check.title}\n")
+    assert f"`{check.level}`" in text
+    for heading in ("## Why", "## Example", "## Fix", "## Near misses", "## Proof"):
+        assert heading in text, f"{check.page} has no {heading!r}"
+
+
 def test_every_page_of_a_check_has_its_check() -> None:
     """No page describes a check that is gone."""
-    named = {check.stem.partition("_")[2] for check in checks()} | {"README", "index", enforcement.CHECK}
+    named = {check.stem.partition("_")[2] for check in checks()} | {enforcement.CHECK}
+    named |= {Path(check.page).stem for check in NOSQL_CHECKS}
 
     assert {page.stem for page in (ROOT / "docs" / "checks").glob("*.md")} <= named
 

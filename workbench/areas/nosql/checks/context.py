@@ -147,6 +147,11 @@ def types_of(node: Node) -> str:
     return ", ".join(f"{count:,} {name}" for name, count in ordered)
 
 
+def number_of(count: int, noun: str) -> str:
+    """``1 string``, ``1,200 strings``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def share(part: float, whole: float) -> str:
     """A share in per cent, with as many decimals as it takes to be neither 0 nor 100 where it is not."""
     if not whole:

@@ -9,7 +9,7 @@ from typing import Any
 
 from bson import ObjectId
 
-from workbench.areas.nosql.checks.context import Context, share, shell, spelled, types_of
+from workbench.areas.nosql.checks.context import Context, number_of, share, shell, spelled, types_of
 from workbench.areas.nosql.checks.naming import (
     calendar_day,
     code,
@@ -82,7 +82,7 @@ def _tells_kinds(node: Node, names: Names) -> bool:
     if not node.count or not set(node.types) <= {"string", "int", "long", "double", "bool", "null"}:
         return False
     own = words(node.name)
-    if node.name.lower() in _KEY_NAMES or (own and own[-1] in _KEY_NAMES):
+    if node.name.lower() in _KEY_NAMES or (own and own[-1] in _KEY_NAMES - {"version"}):
         return node.distinct_in_sample <= FEW_VALUES or _value_name(names)
     return set(node.types) <= {"string", "null"} and node.distinct_in_sample <= VERY_FEW
 
@@ -105,7 +105,8 @@ def _value_name(names: Names) -> bool:
 
 _KEY_NAMES = word_set(
     "_id k key name setting attribute attr property code type kind field option question metric param class "
-    "category variant model event action format schema version source provider channel mode unit"
+    "category variant model event action format schema source provider channel mode unit version _v __v "
+    "schemaversion schema_version docversion"
 )
 
 
@@ -427,7 +428,7 @@ def _date(
         severity,
         collection.name,
         names,
-        title=f"{path} of {collection.name} is a date in {strings:,} strings{beside}",
+        title=f"{path} of {collection.name} is a date in {number_of(strings, 'string')}{beside}",
         why=f"{sum(tally.strings[each] for each in _DATE_KINDS):,} of {strings:,} strings are dates, such as "
         f"{example!r}{beside}.{zones} Source: MongoDB manual, BSON Types, Date.",
         fix=_to_type(
@@ -511,7 +512,7 @@ def _number(
         "warn",
         collection.name,
         names,
-        title=f"{path} of {collection.name} is a number in {strings:,} strings{beside}",
+        title=f"{path} of {collection.name} is a number in {number_of(strings, 'string')}{beside}",
         why=f"{tally.strings['number']:,} of {strings:,} strings are numbers, such as "
         f"{tally.string_examples['number'][0]!r}"
         f'{beside}. They compare as text, where "100" comes before "20", a comparison with a number matches '
@@ -611,7 +612,7 @@ def _id(
         "warn" if target or proper else "info",
         collection.name,
         names,
-        title=f"{path} of {collection.name} is an ObjectId in {strings:,} strings{beside}",
+        title=f"{path} of {collection.name} is an ObjectId in {number_of(strings, 'string')}{beside}",
         why=f"{tally.strings['plausible object id']:,} of {strings:,} strings are ObjectIds by their form "
         "and the time in them"
         f"{beside}.{to} As text each takes 29 bytes instead of 12, in the document and in every index, and "
