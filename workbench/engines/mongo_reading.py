@@ -227,7 +227,7 @@ def connect_read_only(
     try:
         client: MongoClient[dict[str, Any]] = MongoClient(url, **options)
     except (PyMongoError, ValueError, TypeError, OSError) as exc:
-        raise _unusable(exc, shown, repeats_secret=_holds_secret(url)) from exc
+        raise _unusable(exc, shown, url) from None  # the driver's words may repeat a secret
     try:
         name = client.get_default_database().name
     except PyMongoError as exc:
@@ -394,12 +394,14 @@ def _why_unreachable(said: str, shown: str) -> str:
     return "no server answers: is it up, and may you reach it?"
 
 
-def _holds_secret(url: str) -> bool:
-    return ":" in url.partition("://")[2].rpartition("@")[0] or bool(_SECRETS.search(url))
+def _secrets(url: str) -> set[str]:
+    """The parts of the password in *url*, as it is written and as it is meant."""
+    written = url.partition("://")[2].rpartition("@")[0].partition(":")[2]
+    return {*re.split(r"[/?#@:]", written), unquote(written)} - {""}
 
 
-def _unusable(exc: BaseException, shown: str, *, repeats_secret: bool = False) -> SourceError:
-    """Why the URL cannot be used, without the driver's words where they may repeat a secret."""
+def _unusable(exc: BaseException, shown: str, url: str = "") -> SourceError:
+    """Why *url* cannot be used, without the driver's words where they repeat its secret."""
     said = _line(exc)
     if "password is required" in said.lower():
         return SourceUnreachable(f"{shown}: the server asks for a password: put it in the URL")
@@ -409,7 +411,7 @@ def _unusable(exc: BaseException, shown: str, *, repeats_secret: bool = False) -
         )
     if isinstance(exc, OSError):
         return SourceError(f"{shown}: a file that it names cannot be read: {exc.strerror or said}")
-    reason = "" if repeats_secret else f": {said}"
+    reason = "" if any(each in said for each in _secrets(url)) else f": {said}"
     return SourceError(
         f"{shown} is not a MongoDB URL that can be used{reason}; write mongodb://user@host:port/database, "
         "with @ : / ? # % in a user or a password percent-encoded"

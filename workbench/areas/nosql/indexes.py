@@ -163,7 +163,7 @@ def advised(
     """The indexes that are worth a try, by collection, at most three each, what saves most first."""
     by_collection: dict[str, list[Operation]] = {}
     known = {id(each): each for each in (*source.catalog.operations, *operations)}.values()
-    for operation in [*known, *(join for each in known for join in _joins(each))]:
+    for operation in known:
         by_collection.setdefault(operation.collection, []).append(operation)
     found: list[IndexAdvice] = []
     for collection in source.catalog.collections:
@@ -178,25 +178,6 @@ def advised(
         merged = _merged(source.catalog.database, collection, needs)
         found += sorted(merged, key=lambda each: (-each.saved, each.object))[:MOST_A_COLLECTION]
     return found
-
-
-def _joins(operation: Operation) -> Iterator[Operation]:
-    """The look-ups in other collections that the ``$lookup`` stages of *operation* make."""
-    for stage in operation.pipeline:
-        joined = stage.get("$lookup")
-        if not isinstance(joined, Mapping):
-            continue
-        other, path = joined.get("from"), joined.get("foreignField")
-        if isinstance(other, str) and isinstance(path, str) and isinstance(joined.get("localField"), str):
-            yield Operation(
-                other,
-                "find",
-                {path: "<value>"},
-                count=operation.count,
-                per_hour=operation.per_hour,
-                collation=operation.collation,
-                origin=f"$lookup from {operation.collection}",
-            )
 
 
 def _needs(fields: Fields, operations: Sequence[Operation]) -> list[Need]:
