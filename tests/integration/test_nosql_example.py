@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import copy
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
+from bson.binary import Binary
+from bson.decimal128 import Decimal128
+from bson.objectid import ObjectId
 from pymongo.database import Database
+from pymongo.errors import DuplicateKeyError, WriteError
 
 from workbench import example as oltp
 from workbench import sql
@@ -341,3 +349,217 @@ def test_the_design_says_what_everything_is_for() -> None:
         designed("orders")
     assert pipeline("review_summaries")[0] == "product_reviews"
     assert len(sql.files("nosql/generate/documents")) == len(design())
+
+
+Change = Callable[[Document], Any]
+HOUR, NO_UUID = timedelta(hours=1), Binary(uuid4().bytes, 3)
+
+
+def plus(amount: Decimal128, more: str = "1") -> Decimal128:
+    return Decimal128(amount.to_decimal() + Decimal(more))
+
+
+def reviewed(found: Document, counts: Sequence[int], count: int, average: str) -> None:
+    """The summary of *counts* reviews with 1 to 5 stars, with a count and an average as given."""
+    distribution = [{"stars": stars, "count": of} for stars, of in enumerate(counts, 1)]
+    found["reviewSummary"] = {
+        "average": Decimal128(average),
+        "count": count,
+        "distribution": distribution,
+        "computedAt": MOMENT,
+    }
+
+
+def distribution_reversed(found: Document) -> None:
+    reviewed(found, [0, 0, 0, 0, 9], 9, "5.00")
+    found["reviewSummary"]["distribution"].reverse()
+
+
+def price_without_duration(found: Document) -> None:
+    first = found["prices"][0]
+    first["validTo"] = first["validFrom"]
+    found.update(prices=[first], validFrom=first["validFrom"], validTo=first["validFrom"])
+
+
+def product_in_two_lines(found: Document) -> None:
+    sums = found["summary"]
+    found["items"] = found["items"] * 2
+    sums["itemCount"] *= 2
+    sums["total"] = plus(sums["total"], str(sums["subtotal"]))
+    sums["subtotal"] = plus(sums["subtotal"], str(sums["subtotal"]))
+
+
+def line_too_dear(found: Document) -> None:
+    for sums, name in (
+        (found["items"][0], "totalPrice"),
+        (found["summary"], "subtotal"),
+        (found["summary"], "total"),
+    ):
+        sums[name] = plus(sums[name])
+
+
+def subtotal_too_high(found: Document) -> None:
+    for name in ("subtotal", "total"):
+        found["summary"][name] = plus(found["summary"][name])
+
+
+# for each rule of a collection, in the order of the design, how a document that is good breaks it alone
+BROKEN: Mapping[str, tuple[Document, Sequence[Change]]] = {
+    "activity_inbox": (
+        {"state": "moved"},
+        (
+            lambda found: found.pop("movedAt"),
+            lambda found: found["event"].update(eventId=NO_UUID),
+            lambda found: found["event"].update(userPseudonym=b"short"),
+            lambda found: found.update(receivedAt=found["event"]["timestamp"] - HOUR),
+            lambda found: (
+                found["event"].update(amount=Decimal128("1.00"), currency="EUR")
+                or found["event"].pop("currency")
+            ),
+            lambda found: found["event"]["location"].update(coordinates=[13.4, 152.5]),
+        ),
+    ),
+    "products": (
+        {"type": "electronics"},
+        (
+            lambda found: found.update(_id=NO_UUID),
+            lambda found: found["attributes"].pop(),
+            distribution_reversed,
+            lambda found: reviewed(found, [0, 0, 0, 0, 1000], 1001, "5.00"),
+            lambda found: reviewed(found, [1, 0, 0, 0, 1], 2, "3.01"),
+            lambda found: found.update(createdAt=found["updatedAt"] + HOUR),
+        ),
+    ),
+    "price_history": (
+        {"prices.2": {"$exists": True}},
+        (
+            lambda found: found.update(productId=NO_UUID),
+            price_without_duration,
+            lambda found: found["prices"][1].update(validFrom=found["prices"][1]["validFrom"] + HOUR),
+            lambda found: found.update(validTo=found["validTo"] + HOUR),
+        ),
+    ),
+    "inventory": (
+        {},
+        (
+            lambda found: found.update(productId=NO_UUID),
+            lambda found: found.update(reserved=found["available"] + 1),
+        ),
+    ),
+    "product_reviews": ({}, (lambda found: found.update(userId=NO_UUID),)),
+    "carts": (
+        {"owner.guestTokenHash": {"$exists": True}},
+        (
+            lambda found: found["items"][0].update(productId=NO_UUID),
+            lambda found: found.update(owner={"guestTokenHash": b"short"}),
+            product_in_two_lines,
+            line_too_dear,
+            lambda found: found["summary"].update(itemCount=found["summary"]["itemCount"] + 1),
+            subtotal_too_high,
+            lambda found: found["summary"].update(total=plus(found["summary"]["total"])),
+            lambda found: found.update(createdAt=found["updatedAt"] + HOUR),
+        ),
+    ),
+    "sessions": (
+        {},
+        (
+            lambda found: found.update(userId=NO_UUID),
+            lambda found: found.update(tokenHash=b"short"),
+            lambda found: found.update(expiresAt=found["createdAt"] + timedelta(days=91)),
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", sorted(BROKEN))
+def test_each_rule_refuses_what_it_is_about(
+    name: str, mongo: Database[Document], built: Database[Document]
+) -> None:
+    """A document that breaks one rule satisfies the schema and all other rules, and is refused."""
+    each = designed(name)
+    condition, changes = BROKEN[name]
+    good = built[name].find_one(condition)
+    assert good is not None
+    built[name].delete_one({"_id": good["_id"]})
+    try:
+        for number, change in enumerate(changes):
+            bad = copy.deepcopy(good)
+            change(bad)
+            mongo["trial"].insert_one(bad)
+            failing = [
+                rule.says
+                for rule in each.rules
+                if not mongo["trial"].count_documents({"$expr": rule.expression})
+            ]
+            assert failing == [each.rules[number].says]
+            assert mongo["trial"].count_documents({"$jsonSchema": each.schema}) == 1, failing
+            with pytest.raises(WriteError, match="failed validation"):
+                built[name].insert_one(bad)
+            mongo["trial"].delete_many({})
+    finally:
+        built[name].insert_one(good)
+    assert len(changes) == len(each.rules)
+    assert set(BROKEN) == {design.name for design in design() if design.rules}
+
+
+def test_each_unique_index_refuses_the_same_key_again(built: Database[Document]) -> None:
+    """The same document under another _id is refused, and the server names the index that is meant."""
+    tried = []
+    for each in design():
+        for index in each.indexes:
+            if index.options.get("unique"):
+                good = built[each.name].find_one(index.options.get("partialFilterExpression", {}))
+                assert good is not None
+                new = uuid4() if isinstance(good["_id"], UUID) else ObjectId()
+                with pytest.raises(DuplicateKeyError) as refused:
+                    built[each.name].insert_one({**good, "_id": new})
+                assert refused.value.details is not None
+                assert refused.value.details["keyPattern"] == dict(index.key)
+                tried.append(each.name)
+    assert sorted(tried) == [
+        "activity_inbox",
+        "carts",
+        "inventory",
+        "price_history",
+        "product_reviews",
+        "products",
+        "sessions",
+    ]
+
+
+def test_partial_indexes_hold_what_their_queries_ask_for(built: Database[Document]) -> None:
+    """Every query names the condition of its partial index, which has a key for those documents only."""
+    entries = {
+        each.name: built.command("validate", each.name)["keysPerIndex"] for each in design() if each.validator
+    }
+    partial = [
+        (each, index)
+        for each in design()
+        for index in each.indexes
+        if "partialFilterExpression" in index.options
+    ]
+    assert len(partial) >= 6
+    for each, index in partial:
+        condition = index.options["partialFilterExpression"]
+        for query in index.queries:
+            asked = query.operation.filter or query.operation.pipeline[0]["$match"]
+            assert condition.items() <= asked.items(), index.name
+        if index.name in ("oldest_new", "batch", "open_cart", "brand_rating"):
+            assert entries[each.name][index.name] == built[each.name].count_documents(dict(condition))
+
+
+def test_events_that_were_moved_a_week_ago_go(mongo: Database[Document], built: Database[Document]) -> None:
+    """The TTL monitor removes what was moved long ago, and never what still waits, however old it is."""
+    apply_design(mongo)
+    moved, waits = (built["activity_inbox"].find_one({"state": state}) for state in ("moved", "new"))
+    assert moved is not None
+    assert waits is not None
+    long_ago = MOMENT - timedelta(days=30)
+    for each in (moved, waits):
+        each["receivedAt"] = each["event"]["timestamp"] = long_ago
+    mongo["activity_inbox"].insert_many([{**moved, "movedAt": long_ago}, waits])
+    deadline = time.monotonic() + 90
+    while mongo["activity_inbox"].count_documents({}) > 1 and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+    assert mongo["activity_inbox"].distinct("state") == ["new"]
