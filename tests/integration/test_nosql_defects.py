@@ -1091,6 +1091,19 @@ def test_d61_a_user_without_a_cart_gets_the_guests(ours: Database[Document]) -> 
     assert operations.merge_carts(ours, b"?" * 32, uuid4(), tax=vat, at=now) is None
 
 
+def test_d61_an_expired_cart_does_not_stand_in_the_way(ours: Database[Document]) -> None:
+    """A user's cart whose time is over, removed already or not, leaves the guest's to be the open one."""
+    token, user, now = hashlib.sha256(b"guest").digest(), uuid4(), datetime.now(UTC).replace(microsecond=0)
+    guest = cart(line(), owner={"guestTokenHash": token})
+    ours["carts"].insert_many([cart(line("A"), owner={"userId": user}), guest])
+    ours["carts"].update_one({"owner.userId": user}, {"$set": {"expiresAt": now + timedelta(minutes=1)}})
+    later = now + timedelta(minutes=2)
+
+    assert operations.merge_carts(ours, token, user, tax=vat, at=later) == guest["_id"]
+    assert ours["carts"].distinct("owner", {"status": "open"}) == [{"userId": user}]
+    assert ours["carts"].distinct("status") == ["expired", "open"]
+
+
 def test_d62_both_stores_know_the_same_keys(
     seed: Database[Document], built: Database[Document], shop: Connection
 ) -> None:

@@ -80,7 +80,8 @@ class DesignedIndex:
 class CollectionDesign:
     """A collection as it is designed. *options* are those of the create command, validator included.
 
-    *schema* and *rules* are what the validator is made of; a time series has none.
+    *schema* and *rules* are what the validator is made of; a time series has none. No *shard_key* means
+    that it should not be sharded; *shard_key_because* gives the reason of either.
     """
 
     name: str
@@ -232,7 +233,7 @@ def _collection(file: Path) -> CollectionDesign:
         tuple(_index(name, each) for each in found["indexes"]),
         found["writeConcern"],
         found["readConcern"],
-        tuple(found["shardKey"]["key"].items()),
+        tuple((found["shardKey"]["key"] or {}).items()),
         found["shardKey"]["because"],
     )
 

@@ -195,11 +195,10 @@ def merge_carts(
     subtotal. One transaction; an update names the version that it read. Raises BadInput where the carts
     are of two currencies or have more than 100 lines together.
     """
-    carts = designed("carts").of(database)
 
     def merge(session: ClientSession) -> UUID | None:
         guest, own = (
-            carts.find_one({"owner": owner, "status": "open", "expiresAt": {"$gt": at}}, session=session)
+            _open_cart(database, owner, at=at, session=session)
             for owner in ({"guestTokenHash": guest_token_hash}, {"userId": user})
         )
         if guest is None:
@@ -223,6 +222,18 @@ def merge_carts(
 
     with database.client.start_session() as session:
         return session.with_transaction(merge)
+
+
+def _open_cart(
+    database: Database[Any], owner: Mapping[str, Any], *, at: datetime, session: ClientSession
+) -> dict[str, Any] | None:
+    """The open cart of *owner*. One whose time is over is closed: it would stand in the way of another."""
+    carts = designed("carts").of(database)
+    found = carts.find_one({"owner": owner, "status": "open"}, session=session)
+    if found is not None and found["expiresAt"] <= at:
+        carts.update_one({"_id": found["_id"]}, {"$set": {"status": "expired"}}, session=session)
+        return None
+    return found
 
 
 class CartChanged(BadInput):

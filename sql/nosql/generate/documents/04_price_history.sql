@@ -1,4 +1,4 @@
--- price_history: buckets of at most fifty former prices
+-- price_history: buckets of at most fifty former prices, as they came to be
 -- form: documents
 select
     jsonb_build_object(
@@ -19,4 +19,4 @@ select
     )::text as document
 from (select f.*, (f.number - 1) / 50 as bucket from former_prices f) f
 group by f.product_id, f.bucket
-order by f.product_id, f.bucket;
+order by min(f.valid_to), f.product_id;
