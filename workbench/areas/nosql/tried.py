@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from bson import Decimal128, Int64, ObjectId
 from pymongo.collection import Collection as Documents
@@ -309,13 +310,13 @@ def _counts_as_nothing(collection: Documents_, facts: Facts) -> Outcome:
 
 
 def _is_not_equal(collection: Documents_, facts: Facts) -> Outcome:
-    """An equality with the ObjectId does not match its text."""
-    identity = _EXAMPLES["objectId"]
-    collection.insert_one(_document(facts["path"].replace("_id", "id") or "id", str(identity)))
-    matched = collection.count_documents({facts["path"].replace("_id", "id"): identity})
+    """An equality with the id does not match its text."""
+    identity = {"objectId": ObjectId, "uuid": UUID, "number": int}[facts["type"]](facts["example"])
+    collection.insert_one(_document(facts["path"], facts["example"]))
+    matched = collection.count_documents({facts["path"]: identity})
     return Outcome(
         matched == 0,
-        f"An equality with the ObjectId matched {matched} of 1 of its text.",
+        f"An equality with the id matched {matched} of 1 of its text.",
         {"matched": matched},
     )
 

@@ -55,11 +55,11 @@ def _unbounded(
     context: Context, shape: Shape, names: Names, node: Node, tally: LengthTally
 ) -> Finding | None:
     lengths = tally.lengths
-    arrays, longest, shortest = lengths.total(), max(lengths), min(lengths)
+    arrays, longest = lengths.total(), max(lengths)
     median = _quantile(lengths, 0.5)
     age = _rank_correlation(tally.pairs) if len(tally.pairs) >= PAIRS else None
     grows = age is not None and age <= -CORRELATED  # made earlier, longer
-    if not _long(longest, shortest, median, grows or growing(names)) or capped(lengths):
+    if not _long(tally, median, named=growing(names), older_longer=grows) or capped(lengths):
         return None
     collection, element = shape.collection, _element(node)
     facts: dict[str, Any] = {
@@ -100,14 +100,19 @@ def _unbounded(
     )
 
 
-def _long(longest: int, shortest: int, median: float, grows: bool) -> bool:
-    if longest < (LONG_IF_GROWING if grows else LONG):
-        return False
-    return (
-        longest >= TAIL * max(median, 1)
-        or (longest >= WIDE and shortest * 4 <= longest)
-        or (grows and shortest * 4 <= longest)
-    )
+def _long(tally: LengthTally, median: float, *, named: bool, older_longer: bool) -> bool:
+    """Whether the lengths speak of growth: a long tail, or a wide range, and more of it for numbers."""
+    lengths = tally.lengths
+    longest, shortest = max(lengths), min(lengths)
+    tail = longest >= TAIL * max(median, 1)
+    wide = shortest * 4 <= longest
+    if (older_longer and wide) or (named and tail):
+        return longest >= LONG_IF_GROWING
+    if tally.numbers_only * 2 > lengths.total():
+        return longest >= LONG and (tail or (wide and longest >= WIDE))
+    if longest >= WIDE and len(lengths) >= min(10, lengths.total() / 2):
+        return True
+    return longest >= LONG and (tail or wide)
 
 
 def capped(lengths: Mapping[int, int]) -> bool:
@@ -141,7 +146,11 @@ def declared_maximum(collection: Collection, names: Names) -> int | None:
 
 
 def _geometry(shape: Shape, names: Names) -> bool:
-    """Whether the array is within the coordinates of a GeoJSON geometry."""
+    """Whether the array is the coordinates of a GeoJSON geometry, or a list of points."""
+    element = _element(shape.node(*names))
+    point = element.lengths if element is not None and set(element.types) == {"array"} else None
+    if point is not None and point.minimum >= 2 and point.maximum <= 4:
+        return True
     if "coordinates" not in names:
         return False
     holder = names[: names.index("coordinates")]
@@ -215,7 +224,7 @@ def array_pairs(context: Context) -> Iterator[ArraysBeside]:
     """What `parallel_arrays` counts: for every index and query on two array paths, where both are arrays."""
     for collection, shape in context.shaped():
         for paths in _path_sets(context, collection):
-            for one, other in _parallel(shape, paths):
+            for one, other in _parallel(collection, shape, paths):
                 yield ArraysBeside(collection.name, one, other)
 
 
@@ -225,16 +234,17 @@ def parallel_arrays(context: Context) -> Iterator[Finding]:
     The server refuses such an entry with error 171, when the index is built or, later, when a document
     comes in whose second field has become an array. Source: MongoDB manual, Multikey Indexes, Limitations.
     """
-    for collection, shape in context.shaped():
+    for collection, shape in context.stored():
         told = set()
         for index in collection.indexes:
-            pairs = list(_parallel(shape, _indexed(index)))
+            pairs = list(_parallel(collection, shape, _indexed(index)))
             if pairs:
                 told.add(frozenset(index.paths))
                 yield _refused(context, collection, index, *pairs[0])
         for paths in _queried_together(context, collection.name):
-            pairs = list(_parallel(shape, paths))
-            if pairs and not any(set(paths) <= indexed for indexed in told):
+            pairs = list(_parallel(collection, shape, paths))
+            served = {index.paths[0] for index in collection.indexes if index.key} & set(paths)
+            if pairs and not served and not any(set(paths) <= indexed for indexed in told):
                 told.add(frozenset(paths))
                 yield _unserved(context, collection, paths, *pairs[0])
 
@@ -261,9 +271,11 @@ def _queried_together(context: Context, collection: str) -> Iterator[tuple[str, 
             yield paths
 
 
-def _parallel(shape: Shape, paths: tuple[str, ...]) -> Iterator[tuple[Names, Names]]:
-    """The pairs of arrays below *paths* neither of which holds the other."""
-    arrays = [array_steps(shape, path) for path in paths]
+def _parallel(
+    collection: Collection, shape: Shape | None, paths: tuple[str, ...]
+) -> Iterator[tuple[Names, Names]]:
+    """The pairs of arrays below *paths* neither of which holds the other, by documents or validator."""
+    arrays = [array_steps(shape, path) or declared_arrays(collection, path) for path in paths]
     for (one, ones), (other, others) in islice(combinations(zip(paths, arrays, strict=True), 2), 1_000):
         apart = [names for names in ones if not _leads(names, other)]
         beside = [names for names in others if not _leads(names, one)]
@@ -277,9 +289,30 @@ def _leads(names: Names, path: str) -> bool:
     return path == text or path.startswith(text + ".")
 
 
-def array_steps(shape: Shape, path: str) -> list[Names]:
+def declared_arrays(collection: Collection, path: str) -> list[Names]:
+    """The arrays that the queried *path* passes through or ends at by the validator, outermost first."""
+    found: list[Names] = []
+    names: Names = ()
+    schema: Any = (collection.validator or {}).get("$jsonSchema")
+    for name in path.split("."):
+        schema = (schema.get("properties") or {}).get(name) if isinstance(schema, Mapping) else None
+        names = (*names, name)
+        while isinstance(schema, Mapping) and _declares_array(schema):
+            found.append(names)
+            names, schema = (*names, "[]"), schema.get("items")
+    return found
+
+
+def _declares_array(schema: Mapping[str, Any]) -> bool:
+    types = schema.get("bsonType", schema.get("type"))
+    return types == "array" or (isinstance(types, list) and "array" in types)
+
+
+def array_steps(shape: Shape | None, path: str) -> list[Names]:
     """The array nodes that the queried *path* passes through or ends at, outermost first."""
     found: list[Names] = []
+    if shape is None:
+        return found
 
     def below(node: Node, names: Names, rest: tuple[str, ...]) -> None:
         if node.types.get("array"):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from bson import ObjectId
 
@@ -22,7 +24,15 @@ from workbench.areas.nosql.checks.naming import (
     word_set,
     words,
 )
-from workbench.areas.nosql.checks.tallies import Names, TypesBy, TypesByTally, Values, ValueTally, type_family
+from workbench.areas.nosql.checks.tallies import (
+    Names,
+    TypesBy,
+    TypesByTally,
+    Values,
+    ValueTally,
+    string_kinds,
+    type_family,
+)
 from workbench.catalog.collections import Collection
 from workbench.catalog.shapes import Node, Shape, queried, written
 from workbench.proof.findings import Finding, Severity
@@ -234,8 +244,17 @@ def _convert(path: str, to: str) -> str:
 def money_questions(context: Context) -> Iterator[Values]:
     for collection, shape in context.shaped():
         for names, node in _fields(shape):
-            if node.types.get("double") and money(names, collection.name):
+            if node.types.get("double") and _money_name(shape, collection, names):
                 yield Values(collection.name, names)
+
+
+def _money_name(shape: Shape, collection: Collection, names: Names) -> str:
+    """Whether the field holds money, by its name and by a currency beside it: surely, perhaps, or ""."""
+    said = money(names, collection.name)
+    plain = words(last_name(names))[-1:] in (("value",), ("amount",), ("sum",), ("net",), ("gross",))
+    if (said or plain) and _currency_beside(shape, names):
+        return "surely"
+    return said
 
 
 def money_as_double(context: Context) -> Iterator[Finding]:
@@ -245,18 +264,13 @@ def money_as_double(context: Context) -> Iterator[Finding]:
     """
     for collection, shape in context.shaped():
         for names, node in _fields(shape):
-            sure = money(names, collection.name)
-            tally = (
-                context.answer(Values(collection.name, names)) if sure and node.types.get("double") else None
-            )
-            if tally is None or not _amounts(tally):
+            sure = _money_name(shape, collection, names) if node.types.get("double") else ""
+            tally = context.answer(Values(collection.name, names)) if sure else None
+            if tally is None or not _amounts(tally) or _rate(names, node):
                 continue
-            currency = _currency_beside(shape, names)
-            if not currency and (_unit_beside(shape, names) or _edge(shape, names)):
+            if not _currency_beside(shape, names) and (_unit_beside(shape, names) or _edge(shape, names)):
                 continue
-            yield _money(
-                context, collection, names, tally, "warn" if sure == "surely" or currency else "info"
-            )
+            yield _money(context, collection, names, tally, "warn" if sure == "surely" else "info")
 
 
 def _amounts(tally: ValueTally) -> bool:
@@ -264,6 +278,13 @@ def _amounts(tally: ValueTally) -> bool:
     doubles = tally.types["double"]
     fractions = tally.cents + tally.rounding
     return fractions > 0 and tally.cents + tally.whole + tally.rounding >= MOST * doubles
+
+
+def _rate(names: Names, node: Node) -> bool:
+    """Whether what may be an amount or a share of one (tax, discount, commission) is a share: at most 1."""
+    own = words(last_name(names))
+    shares = {"tax", "vat", "discount", "commission", "fee", "tip", "margin", "charge", "surcharge", "bonus"}
+    return bool(own) and own[-1] in shares and isinstance(node.maximum, int | float) and node.maximum <= 1
 
 
 def _siblings(shape: Shape, names: Names) -> list[Node]:
@@ -535,59 +556,97 @@ def _number(
 
 
 def id_as_string(context: Context) -> Iterator[Finding]:
-    """Strings that are ObjectIds: references to a collection whose ``_id`` is one, and ids themselves.
+    """Strings that are ids of another type, as the ``_id`` of a collection has: ObjectIds, UUIDs, numbers.
 
-    A hash of 24 hexadecimal digits is told apart by the time in an ObjectId's first four bytes, which must be
-    after 2009 and not to come, and by whether a document of that ``_id`` is there. Source: MongoDB manual,
-    ObjectId; $lookup, which matches within one type.
+    A hash of 24 hexadecimal digits is told apart by whether a document of that ``_id`` is there, or by the
+    time in an ObjectId's first four bytes, which must be after 2009 and not to come. UUIDs and numbers count
+    where the collection that the name points to has them. Source: MongoDB manual, ObjectId; $lookup, which
+    matches within one type.
     """
     for collection, shape in context.shaped():
         for names, node in _fields(shape):
             tally = context.answer(Values(collection.name, names)) if node.types.get("string") else None
-            strings = tally.types["string"] if tally is not None else 0
-            if tally is None or strings < 3 or tally.strings["plausible object id"] < 0.99 * strings:
+            form = _id_form(tally) if tally is not None else None
+            if tally is None or form is None:
                 continue
-            target, found, asked = _target(context, collection.name, names, tally)
-            named = names == ("_id",) or _identifier(names)
-            if found or named or tally.types["objectId"]:
-                yield _id(context, collection, names, tally, target, found, asked)
+            target = _target(context, names, tally, form)
+            if target is not None or _object_ids(names, tally, form):
+                yield _id(context, collection, names, tally, form, target)
+
+
+@dataclass(frozen=True)
+class _Form:
+    """What strings may be instead: their *kind* among `string_kinds`, the type, how a text becomes it."""
+
+    kind: str
+    alias: str
+    made: Callable[[str], Any]
+    noun: str
+
+
+@dataclass(frozen=True)
+class _Target:
+    """Where the ids are documents: *found* of *asked* that were looked up."""
+
+    collection: str
+    found: int
+    asked: int
+
+
+_FORMS = (
+    _Form("object id", "objectId", ObjectId, "an ObjectId"),
+    _Form("uuid", "uuid", UUID, "a UUID"),
+    _Form("number", "number", int, "a number"),
+)
+_LEAST_IDS = 3
+_ALL = 0.99
+_ASKED = 1_000
+
+
+def _id_form(tally: ValueTally) -> _Form | None:
+    """Which ids the strings are by their form; None where they are not."""
+    strings = tally.types["string"] - tally.strings["empty"]
+    if strings < _LEAST_IDS or tally.strings["decimal number"]:
+        return None
+    return next((form for form in _FORMS if tally.strings[form.kind] >= _ALL * strings), None)
+
+
+def _object_ids(names: Names, tally: ValueTally, form: _Form) -> bool:
+    """Whether the times in the texts are those of ObjectIds, and the field is an id or has such as well."""
+    if form.alias != "objectId" or tally.strings["plausible object id"] < _ALL * tally.strings["object id"]:
+        return False
+    return names == ("_id",) or _identifier(names) or bool(tally.types["objectId"])
 
 
 def _identifier(names: Names) -> bool:
     own = words(last_name(names))
-    return bool(reference_stem(last_name(names))) or (
-        bool(own) and own[-1] in ("id", "ids", "ref", "refs", "oid")
-    )
+    return bool(own) and own[-1] in ("id", "ids", "ref", "refs", "oid", "oids")
 
 
-_ASKED = 1_000
-
-
-def _target(context: Context, collection: str, names: Names, tally: ValueTally) -> tuple[str, int, int]:
-    """The collection in which most of the ids are documents, of how many that were looked up."""
-    texts = [value for kind, value in tally.distinct if kind == "string"][:_ASKED]
-    ids = [ObjectId(text) for text in texts if ObjectId.is_valid(text)]
-    best = ("", 0, len(ids))
-    if names == ("_id",):
-        return best
-    for other in _by_likeness(context, names):
+def _target(context: Context, names: Names, tally: ValueTally, form: _Form) -> _Target | None:
+    """The collection in which at least half of the ids are documents, under the type of its ``_id``."""
+    texts = [value for kind, value in tally.distinct if kind == "string"]
+    ids = [form.made(text) for text in texts if form.kind in string_kinds(text)][:_ASKED]
+    if names == ("_id",) or not ids:
+        return None
+    for other in _by_likeness(context, names, form):
         existing = context.existing(other, ids)
-        if existing is not None and len(existing) > best[1]:
-            best = (other, len(existing), len(ids))
-        if best[1] * 2 >= len(ids):
-            break
-    return best if best[1] * 2 >= len(ids) else ("", 0, len(ids))
+        if existing is not None and len(existing) * 2 >= len(ids):
+            return _Target(other, len(existing), len(ids))
+    return None
 
 
-def _by_likeness(context: Context, names: Names) -> list[str]:
-    """At most 20 collections whose ``_id`` is an ObjectId, those that the name points to first."""
+def _by_likeness(context: Context, names: Names, form: _Form) -> list[str]:
+    """Collections whose ``_id`` has the type, those the name points to first; of numbers these alone."""
     stem = reference_stem(last_name(names)) or "_".join(words(last_name(names)))
-    with_ids = [
-        collection.name
-        for collection, shape in context.shaped()
-        if any(child.name == "_id" and child.types.get("objectId") for child in shape.root.children)
-    ]
-    return sorted(with_ids, key=lambda name: (singular("_".join(words(name))) != stem, name))[:20]
+    named: list[str] = []
+    others: list[str] = []
+    for collection, shape in context.shaped():
+        identity = next((child for child in shape.root.children if child.name == "_id"), None)
+        if identity is not None and form.alias in {*identity.types, *map(type_family, identity.types)}:
+            alike = singular("_".join(words(collection.name))) == stem
+            (named if alike else others).append(collection.name)
+    return [*named, *([] if form.alias == "number" else sorted(others)[:20])]
 
 
 def _id(
@@ -595,15 +654,15 @@ def _id(
     collection: Collection,
     names: Names,
     tally: ValueTally,
-    target: str,
-    found: int,
-    asked: int,
+    form: _Form,
+    target: _Target | None,
 ) -> Finding:
     path, strings = written(names), tally.types["string"]
-    proper = tally.types["objectId"]
-    beside = f", beside {proper:,} that are ObjectIds" if proper else ""
+    proper = sum(count for name, count in tally.types.items() if form.alias in (name, type_family(name)))
+    beside = f", beside {proper:,} that are not text" if proper else ""
     to = (
-        f" {found:,} of {asked:,} that were looked up are the _id of a document of {target}, as ObjectId."
+        f" {target.found:,} of {target.asked:,} that were looked up are the _id of a document of "
+        f"{target.collection}, as {form.alias}."
         if target
         else ""
     )
@@ -612,27 +671,40 @@ def _id(
         "warn" if target or proper else "info",
         collection.name,
         names,
-        title=f"{path} of {collection.name} is an ObjectId in {number_of(strings, 'string')}{beside}",
-        why=f"{tally.strings['plausible object id']:,} of {strings:,} strings are ObjectIds by their form "
-        "and the time in them"
-        f"{beside}.{to} As text each takes 29 bytes instead of 12, in the document and in every index, and "
-        "neither $lookup "
-        "nor an equality matches an ObjectId with it. Source: MongoDB manual, ObjectId; $lookup.",
-        fix=(
-            "// write new documents with an ObjectId: the _id of a document cannot be changed; references "
-            "to it go along"
-            if names == ("_id",)
-            else _to_type(collection.name, names, "objectId")
-        ),
+        title=f"{path} of {collection.name} is {form.noun} in {number_of(strings, 'string')}{beside}",
+        why=f"{tally.strings[form.kind]:,} of {strings:,} strings are {form.noun.partition(' ')[2]}s by "
+        "their form"
+        f"{beside}.{to} As text an ObjectId takes 29 bytes instead of 12 and a UUID 41 instead of 21, in the "
+        "document and in every index, and neither $lookup nor an equality matches the id with its text. "
+        "Source: "
+        "MongoDB manual, ObjectId; $lookup.",
+        fix=_retyped(collection.name, names, form),
         counted={
             "collection": collection.name,
             "path": queried(names),
             "strings": strings,
-            "object_ids_in_strings": tally.strings["plausible object id"],
-            "true_object_ids": proper,
-            "target": target,
-            "looked_up": asked if target else 0,
-            "found_in_target": found,
+            "ids_in_strings": tally.strings[form.kind],
+            "ids_of_their_type": proper,
+            "type": form.alias,
+            "example": tally.string_examples[form.kind][0],
+            "target": target.collection if target else "",
+            "looked_up": target.asked if target else 0,
+            "found_in_target": target.found if target else 0,
         },
         verified=context.exact(collection.name),
     )
+
+
+def _retyped(collection: str, names: Names, form: _Form) -> str:
+    if names == ("_id",):
+        return (
+            f"// the _id of a document cannot be changed: write new documents with {form.alias}, and the "
+            "references "
+            "to them along with them"
+        )
+    if form.alias == "uuid":
+        return (
+            f'// {written(names)} by a program: {shell(collection)}.updateOne({{"_id": _id}}, '
+            f'{{"$set": {{{spelled(queried(names))}: UUID(text)}}}})'
+        )
+    return _to_type(collection, names, "long" if form.alias == "number" else form.alias)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from workbench.areas.nosql.checks.arrays import array_steps
@@ -198,7 +198,10 @@ def unused_index(context: Context) -> Iterator[Finding]:
     Source: MongoDB manual, $indexStats: counts are of one member since its start. Those that enforce or
     remove (unique, TTL, the shard key's) work without being read, and are left out.
     """
-    busy = sum(index.accesses or 0 for collection, _ in context.stored() for index in collection.indexes)
+    answered = sum(operation.count for operation in context.catalog.operations)
+    busy = answered + sum(
+        index.accesses or 0 for collection, _ in context.stored() for index in collection.indexes
+    )
     if not busy:
         return  # a member that answers nobody
     for collection, _ in context.stored():
@@ -212,12 +215,16 @@ def _unused(context: Context, collection: Collection, index: CollectionIndex) ->
         return False
     if index.accesses != 0 or index.accesses_since is None or _shard_key(collection, index):
         return False
-    return context.now - index.accesses_since >= timedelta(days=UNUSED_DAYS)
+    return context.now - _aware(index.accesses_since) >= timedelta(days=UNUSED_DAYS)
+
+
+def _aware(when: datetime) -> datetime:
+    return when if when.tzinfo else when.replace(tzinfo=UTC)
 
 
 def _never_read(context: Context, collection: Collection, index: CollectionIndex, busy: int) -> Finding:
     since = index.accesses_since
-    days = (context.now - since).days if since else 0
+    days = (context.now - _aware(since)).days if since else 0
     others = _accesses(collection.indexes)
     takes = f" It takes {size(index.size_bytes)}." if index.size_bytes else ""
     return context.finding(

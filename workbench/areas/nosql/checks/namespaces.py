@@ -15,7 +15,11 @@ from workbench.proof.findings import Evidence, Finding
 
 MANY = 10_000  # collections of a replica set
 DATED, NUMBERED, TENANTS = 6, 10, 5  # members from which a family is one
+ALONE, ALONE_PATHS = 15, 4  # the same of words that differ and have one family: members, and paths of each
 ALIKE = 0.8  # of the paths of two shapes, by Jaccard's index
+_HEX = re.compile(
+    r"(?<![^\W_])(?=[a-f]*\d)[0-9a-f]{8}(?:[0-9a-f]{4,}|(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?![^\W_])"
+)
 _PARTS = re.compile(r"[^\W\d_]+|\d+|[\W_]+")
 _MONTHS = word_set(
     "jan feb mar apr may jun jul aug sep oct nov dec january february march april june july august "
@@ -30,6 +34,7 @@ class Family:
     pattern: str
     members: tuple[str, ...]
     by: str  # date, number, tenant
+    least_paths: int = 1  # that each must have to be told alike
 
 
 def too_many_collections(context: Context) -> Iterator[Finding]:
@@ -42,7 +47,7 @@ def too_many_collections(context: Context) -> Iterator[Finding]:
     if len(stored) > MANY:
         yield _too_many(context, stored)
     for family in families([collection.name for collection in stored]):
-        if alike(family.members, context.shapes):
+        if alike(family.members, context.shapes, least_paths=family.least_paths):
             yield _family(context, family)
 
 
@@ -92,8 +97,9 @@ def families(names: Sequence[str]) -> list[Family]:
 
 
 def _without_numbers(name: str) -> str:
-    """The name with ``*`` for each number and month, numbers beside each other as one."""
-    parts = ["*" if part.isdigit() or part.lower() in _MONTHS else part for part in _PARTS.findall(name)]
+    """The name with ``*`` for each number, month and id, those beside each other as one."""
+    found = _PARTS.findall(_HEX.sub("*", name))
+    parts = ["*" if part.isdigit() or part.lower() in _MONTHS else part for part in found]
     return re.sub(r"\*(?:[\W_]?\*)+", "*", "".join(parts))
 
 
@@ -105,7 +111,7 @@ def _dated(name: str) -> bool:
 def _tenants(names: Sequence[str]) -> list[Family]:
     """Families ``*_orders``, ``*_users`` … that the same five or more first (or last) words share.
 
-    One such family alone is none: ``ref_countries``, ``ref_currencies`` are different things.
+    One such family alone must have 15 members: ``ref_countries``, ``ref_currencies`` are different things.
     """
     found: list[Family] = []
     for first in (True, False):
@@ -119,21 +125,22 @@ def _tenants(names: Sequence[str]) -> list[Family]:
             twins = [
                 other for other, theirs in owners.items() if other != what and len(theirs & whose) >= TENANTS
             ]
-            if len(whose) >= TENANTS and twins:
+            if (len(whose) >= TENANTS and twins) or len(whose) >= ALONE:
                 pattern = f"*_{what}" if first else f"{what}_*"
                 members = (f"{owner}_{what}" if first else f"{what}_{owner}" for owner in whose)
-                found.append(Family(pattern, tuple(sorted(members)), "tenant"))
+                paths = 1 if twins else ALONE_PATHS
+                found.append(Family(pattern, tuple(sorted(members)), "tenant", paths))
     return found
 
 
-def alike(members: Sequence[str], shapes: Mapping[str, Shape]) -> bool:
+def alike(members: Sequence[str], shapes: Mapping[str, Shape], *, least_paths: int = 1) -> bool:
     """Whether at least half of the members were read and have documents, and those have the same paths."""
     known = [shapes[name] for name in members if name in shapes and shapes[name].documents]
     if len(known) < max(2, len(members) / 2):
         return False
     paths = [{names for names, node in shape.walk() if names != ("_id",)} for shape in known]
     first = max(paths, key=len)
-    return bool(first) and all(len(each & first) >= ALIKE * len(each | first) for each in paths)
+    return len(first) >= least_paths and all(len(each & first) >= ALIKE * len(each | first) for each in paths)
 
 
 def _family(context: Context, family: Family) -> Finding:

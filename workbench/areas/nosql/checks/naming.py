@@ -54,7 +54,7 @@ _MONEY = word_set(
     "price prices fee fees salary salaries wage wages revenue revenues freight subtotal payout payment "
     "payments refund msrp surcharge budget income earnings debt expense expenses invoice cashback money "
     "unitprice listprice saleprice totalprice costprice taxamt totalamount totalcost unitcost "
-    "freightcost shippingcost grandtotal"
+    "freightcost shippingcost grandtotal fare fares"
 )
 _PERHAPS = word_set(
     "amount amounts amt balance bonus charge charges commission cost costs credit debit deposit premium "
@@ -65,7 +65,8 @@ _SETTLES = word_set(
     "euros gbp chf usd invoice labor labour list loan order owed paid payment price pricing prices "
     "purchase refund replacement retail salary sales shipping standard tax unit wholesale grand money "
     "transaction wallet checkout orders carts invoices payments purchases refunds transactions accounts "
-    "wallets payouts expenses salaries loans fees ledger payroll"
+    "wallets payouts expenses salaries loans fees ledger payroll product products catalog shop shipment "
+    "shipments"
 )
 _NO_MONEY = word_set(
     "avg average mean median std stddev var variance zscore log normalized scaled predicted forecast "
@@ -90,7 +91,12 @@ def money(names: Names, collection: str) -> Literal["surely", "perhaps", ""]:
         return "surely"
     if head in ("discount", "discounts") and ({"amount", "amt"} & set(own)):
         return "surely"
-    if head in ("value", "amount") and {"price", "prices", "pricing", "money"} & around:
+    if (head in ("value", "amount", "sum") or own in (("net",), ("gross",))) and {
+        "price",
+        "prices",
+        "pricing",
+        "money",
+    } & around:
         return "surely"
     if head in _PERHAPS:
         return "surely" if _SETTLES & (set(own) - {head} | around) else "perhaps"
@@ -98,9 +104,9 @@ def money(names: Names, collection: str) -> Literal["surely", "perhaps", ""]:
 
 
 _QUANTITIES = word_set(
-    "qty quantity quantities count counts age weight height width length depth size stock score rating "
+    "qty quantity quantities count counts age weight height width length depth stock score rating "
     "rate percent percentage pct lat latitude lon lng longitude altitude duration distance temperature "
-    "humidity pressure speed views likes visits clicks points hours minutes seconds days volume area "
+    "humidity pressure speed views likes visits clicks points hours minutes seconds days area "
     "capacity inventory available reserved population discount average avg mean median min max "
     "threshold interval"
 )
