@@ -13,6 +13,7 @@ import bson
 import pytest
 from pymongo.database import Database
 
+from workbench.catalog.collections import CollectionCatalog
 from workbench.catalog.reflect_collections import reflect_collections
 from workbench.documents.source import live_source, open_documents, reservoir, scratch_source
 from workbench.engines.mongo import Document, MongoServer, private_mongod
@@ -421,12 +422,17 @@ def test_observed_operations_come_from_the_profiler(mongo, mongo_server):
     assert "secret" not in repr(operations)
 
 
-def test_a_secondary_is_read_directly_and_preferred():
-    """A member named alone is read as the secondary it is; a replica set is read from a secondary."""
-    with private_mongod(members=3) as (server, _):
+def test_the_members_of_a_replica_set():
+    """A secondary is read directly and preferred; the use of indexes is that of all the members.
+
+    Where a member is not asked, or is gone, an index without an access is not said to be unused.
+    """
+    with private_mongod(members=3) as (server, cluster):
         with server.client(w=3) as client:
-            client.shop.orders.insert_many([{} for _ in range(50)])
-        with server.client() as client:
+            client.shop.orders.insert_many([{"a": n, "b": n} for n in range(50)])
+            client.shop.orders.create_index("a")
+            client.shop.orders.create_index("b")
+            client.shop.orders.find_one({"a": 1})
             members = client.admin.command("replSetGetStatus")["members"]
         secondary = next(each["name"] for each in members if each["stateStr"] == "SECONDARY")
         alone = replace(server, hosts=(secondary,), replica_set=None).url("shop")
@@ -439,9 +445,23 @@ def test_a_secondary_is_read_directly_and_preferred():
                 secondary,
             )
             assert count(database.batches("orders")) == 50
+            assert accesses(catalog) == {"_id_": None, "a_1": None, "b_1": None}
+            assert "which cannot be asked from here" in catalog.left_out[-1]
         with connect_read_only(server.url("shop")) as database:
-            assert database.topology == "secondary"
+            catalog = reflect_collections(database)
+            assert (database.topology, len(database.others)) == ("secondary", 2)
+            assert accesses(catalog) == {"_id_": 0, "a_1": 1, "b_1": 0}
+            assert catalog.left_out == ()
             assert count(database.batches("orders")) == 50
+        cluster.kill(server.hosts.index(secondary))
+        with connect_read_only(server.url("shop")) as database:
+            catalog = reflect_collections(database)
+            assert accesses(catalog) == {"_id_": None, "a_1": 1, "b_1": None}
+            assert f"use of the indexes on {secondary}, which cannot be asked" in catalog.left_out[-1]
+
+
+def accesses(catalog: CollectionCatalog) -> dict[str, int | None]:
+    return {index.name: index.accesses for index in catalog.collection("orders").indexes}
 
 
 def test_a_standalone_without_authentication_is_read():

@@ -19,7 +19,8 @@ CollectionKind = Literal["collection", "view", "time series"]
 class CollectionIndex:
     """An index. *key* is in its order: a path and 1, -1, ``text``, ``2dsphere``, ``hashed`` …
 
-    *accesses* counts the operations that used it since *accesses_since* on the member that was asked.
+    *accesses* counts the operations that used it since *accesses_since*, on all members of the replica set;
+    where one could not be asked, an index that the others did not use has None.
     """
 
     name: str

@@ -34,7 +34,7 @@ _INDEX_FIELDS = {
 class _Measured:
     """A collection and what of it could not be read: the subject, and why."""
 
-    collection: Collection | None
+    collection: Collection
     problems: list[tuple[str, str]] = field(default_factory=list)
 
 
@@ -54,8 +54,9 @@ def reflect_collections(database: ReadOnlyDatabase, *, most: int = MOST) -> Coll
         )
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         results = list(pool.map(partial(_measure, database), measured))
-    left_out += _summarised(results, database)
-    found = [result.collection for result in results if result.collection is not None] + rest
+        left_out += _summarised(results)
+        counted = _with_other_members(database, [result.collection for result in results], pool, left_out)
+    found = [*counted, *rest]
     return CollectionCatalog(
         database=database.name,
         server=database.server,
@@ -181,6 +182,53 @@ def _together(one: CollectionIndex | None, other: CollectionIndex) -> Collection
     )
 
 
+def _with_other_members(
+    database: ReadOnlyDatabase,
+    collections: Sequence[Collection],
+    pool: ThreadPoolExecutor,
+    left_out: list[str],
+) -> Sequence[Collection]:
+    """*collections* with the use of their indexes on every member of the replica set.
+
+    Each member counts what it did itself. Where one cannot be asked, an index that the others do not use
+    may be used there: whether it is used is then not known.
+    """
+    if not any(index.accesses is not None for each in collections for index in each.indexes):
+        return collections
+    unasked = []
+    for member in database.others:
+        try:
+            with database.asking(member):
+                collections = list(pool.map(partial(_used_there_too, database), collections))
+        except SourceError:
+            unasked.append(member)
+    if not unasked:
+        return collections
+    left_out.append(
+        f"use of the indexes on {', '.join(unasked)}, which cannot be asked from here: whether those without"
+        " an access are used is not known"
+    )
+    return [replace(each, indexes=tuple(map(_perhaps_used, each.indexes))) for each in collections]
+
+
+def _perhaps_used(index: CollectionIndex) -> CollectionIndex:
+    return replace(index, accesses=index.accesses or None)
+
+
+def _used_there_too(database: ReadOnlyDatabase, collection: Collection) -> Collection:
+    """*collection* with the use of its indexes on the member that is asked now."""
+    if all(index.accesses is None for index in collection.indexes):
+        return collection
+    there = {index.name: index for index in _index_stats(database, collection.name)}
+    together = (
+        replace(_together(there[index.name], index), size_bytes=index.size_bytes)
+        if index.name in there
+        else index
+        for index in collection.indexes
+    )
+    return replace(collection, indexes=tuple(together))
+
+
 def _index_list(database: ReadOnlyDatabase, name: str) -> list[CollectionIndex]:
     specs = database.documents({"listIndexes": name, "cursor": {}}, about=name)
     return [index_of(spec) for spec in specs if not spec.get("clustered")]
@@ -208,12 +256,12 @@ def _number(value: Any) -> float | None:
     return float(value) if isinstance(value, (int, float)) else None
 
 
-def _summarised(results: Iterable[_Measured], database: ReadOnlyDatabase) -> list[str]:
+def _summarised(results: Iterable[_Measured]) -> list[str]:
     """What could not be read, a line for each subject and reason however many collections there are."""
     names: dict[tuple[str, str], list[str]] = {}
     for result in results:
         for problem in result.problems:
-            names.setdefault(problem, []).append(result.collection.name if result.collection else "")
+            names.setdefault(problem, []).append(result.collection.name)
     return [f"{subject} of {_several(of)}: {reason}" for (subject, reason), of in names.items()]
 
 

@@ -9,8 +9,10 @@ server's disk for temporary files. It prefers a secondary, where there is one.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
@@ -29,6 +31,7 @@ from pymongo.errors import (
     PyMongoError,
     ServerSelectionTimeoutError,
 )
+from pymongo.read_preferences import ReadPreference
 
 from workbench.engines.mongo_binaries import OLDEST_SUPPORTED
 from workbench.errors import (
@@ -70,6 +73,31 @@ _RAW: CodecOptions[RawBSONDocument] = CodecOptions(
 )
 
 
+@dataclass
+class _Member:
+    """Which member of a replica set is asked: one for all, so that its figures are of one state.
+
+    Where that one is gone another answers, unless *alone*. The driver calls it with those that would do.
+    """
+
+    address: Any = None
+    alone: bool = False
+
+    def __call__(self, servers: list[Any]) -> list[Any]:
+        if self.address is None:
+            return servers
+        found = [each for each in servers if each.address == self.address]
+        return found if found or self.alone else servers
+
+
+def _named(address: tuple[str, int | None]) -> str:
+    """An address of the driver as the server calls itself: a socket has no port."""
+    host, port = address
+    if host.endswith(".sock") or port is None:
+        return host
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 class ReadOnlyDatabase:
     """A database that is only read. Made by `connect_read_only`; use it in a ``with`` or call `close`.
 
@@ -79,18 +107,28 @@ class ReadOnlyDatabase:
     """
 
     def __init__(
-        self, client: MongoClient[dict[str, Any]], name: str, *, shown: str, timeout_s: float, owned: bool
+        self,
+        client: MongoClient[dict[str, Any]],
+        name: str,
+        *,
+        shown: str,
+        timeout_s: float,
+        member: _Member | None = None,
     ) -> None:
         self.name = name
         self.shown = shown
         self.timeout_s = timeout_s
         self._client = client
-        self._owned = owned
+        self._member = member
         self._preference = client.read_preference
-        # the server is asked with no list of privileges that a plain reader may lack
         hello = self.command({"hello": 1})
+        if member is not None and hello.get("setName"):
+            self._await_members()
+            hello = self.command({"hello": 1})
+            member.address = self._members().get(str(hello.get("me")))
+        self._hosts = frozenset([*hello.get("hosts", ()), *hello.get("passives", ())])
         self.topology = topology(hello)
-        self.host = str(hello.get("me") or self._address())
+        self.host = str(hello.get("me") or next(iter(self._members()), ""))
         build = self.command({"buildInfo": 1})
         self.version = supported_version(build.get("versionArray", ()), str(build.get("version", "")), shown)
         self.server = f"MongoDB {build['version']}"
@@ -103,12 +141,45 @@ class ReadOnlyDatabase:
 
     def close(self) -> None:
         """Give the connections back; twice does no harm."""
-        if self._owned:
+        if self._member is not None:
             self._client.close()
 
-    def _address(self) -> str:
-        address = next(iter(sorted(self._client.nodes)), None)
-        return "" if address is None else ":".join(str(part) for part in address if part)
+    def _members(self) -> dict[str, Any]:
+        """The members that hold data and answer, by name, as the driver calls them."""
+        known = self._client.topology_description.server_descriptions()
+        return {
+            _named(address): address
+            for address, description in sorted(known.items(), key=str)
+            if description.is_readable
+        }
+
+    def _await_members(self) -> None:
+        """Wait until every member has answered once, a second at most: before, only the first is known."""
+        deadline = time.monotonic() + 1
+        while len(self._members()) < len(self._client.topology_description.server_descriptions()):
+            if time.monotonic() > deadline:
+                return
+            time.sleep(0.02)
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """The other members of the replica set that hold data, also those that cannot be reached."""
+        return tuple(sorted(self._hosts - {self.host}))
+
+    @contextmanager
+    def asking(self, member: str) -> Iterator[None]:
+        """During the block *member*, one of `others`, is asked. Raises SourceUnreachable."""
+        address = self._members().get(member)
+        if self._member is None or address is None:
+            raise SourceUnreachable(f"{self.shown}: the member {member} cannot be reached from here")
+        former, preference = self._member.address, self._preference
+        self._member.address, self._member.alone = address, True
+        self._preference = ReadPreference.NEAREST
+        try:
+            yield
+        finally:
+            self._member.address, self._member.alone = former, False
+            self._preference = preference
 
     def command(
         self, command: Mapping[str, Any], *, about: str = "", database: str | None = None
@@ -224,8 +295,9 @@ def connect_read_only(
     ):
         if f"{name}=".lower() not in url.lower():
             options[name] = value
+    member = _Member()
     try:
-        client: MongoClient[dict[str, Any]] = MongoClient(url, **options)
+        client: MongoClient[dict[str, Any]] = MongoClient(url, server_selector=member, **options)
     except (PyMongoError, ValueError, TypeError, OSError) as exc:
         raise _unusable(exc, shown, url) from None  # the driver's words may repeat a secret
     try:
@@ -234,7 +306,7 @@ def connect_read_only(
         with client:
             raise SourceError(f"{shown}: no database is named: {_choices(client)}") from exc
     try:
-        database = ReadOnlyDatabase(client, name, shown=shown, timeout_s=timeout_s, owned=True)
+        database = ReadOnlyDatabase(client, name, shown=shown, timeout_s=timeout_s, member=member)
         _require_access(database)
     except BaseException:
         client.close()
@@ -244,7 +316,7 @@ def connect_read_only(
 
 def reading_of(client: MongoClient[dict[str, Any]], name: str, *, timeout_s: float) -> ReadOnlyDatabase:
     """The database *name* of *client*, a server of our own, through the same reading path."""
-    return ReadOnlyDatabase(client, name, shown=name, timeout_s=timeout_s, owned=False)
+    return ReadOnlyDatabase(client, name, shown=name, timeout_s=timeout_s)
 
 
 def _choices(client: MongoClient[dict[str, Any]]) -> str:
