@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import base64
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from workbench.catalog.model import Catalog, Table, qualified
 from workbench.diagrams import cards, layout
 from workbench.diagrams.cards import Detail, Palette
 from workbench.diagrams.communities import READABLE_TABLES, communities
+from workbench.diagrams.picture import Picture
 from workbench.diagrams.relations import Relation, TableKey, degree, relations, roots
 from workbench.diagrams.sketch import Sketch, counted, key_of
-from workbench.errors import BadInput, OutputError, SchemaNotFound
+from workbench.errors import BadInput, SchemaNotFound
 
 PICTURE_TABLES = 120  # above this many tables, or above
 PICTURE_RELATIONS = 250  # this many relations of more than 25 tables, an overview is drawn instead
@@ -42,45 +41,11 @@ _LEGEND_AREAS = (
 
 
 @dataclass(frozen=True)
-class Diagram:
-    """A picture and its words. *svg* is complete and safe to put into a page; *png* is drawn when asked for.
+class Diagram(Picture):
+    """A picture of *tables* and the *relations* drawn between them."""
 
-    *tables* and *relations* count what is drawn, *notes* say what was left out and why.
-    """
-
-    title: str
-    svg: str = field(repr=False)
-    dot: str = field(repr=False)
-    alt: str
-    tables: int
-    relations: int
-    notes: tuple[str, ...] = ()
-
-    @cached_property
-    def png(self) -> bytes:
-        """The same picture as a PNG of a few hundred kilobytes at most."""
-        return layout.png(self.dot, layout.size_pt(self.svg.encode()))
-
-    def save(self, path: str | Path) -> Path:
-        """Write the picture to *path* by its ending: .svg, .png or .dot. Raises BadInput, OutputError."""
-        target = Path(path)
-        ending = target.suffix.lower()
-        if ending not in (".svg", ".png", ".dot"):
-            raise BadInput(f"{target}: a diagram is saved as .svg, .png or .dot")
-        content = self.png if ending == ".png" else (self.svg if ending == ".svg" else self.dot).encode()
-        try:
-            target.write_bytes(content)
-        except OSError as exc:
-            raise OutputError(f"{target}: cannot be written: {exc.strerror}") from exc
-        return target
-
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
-        """SVG for JupyterLab and reports, PNG where SVG is not shown (code hosts), words for the rest."""
-        return {
-            "image/svg+xml": layout.fluid(self.svg),
-            "image/png": base64.b64encode(self.png).decode("ascii"),
-            "text/plain": "\n".join([self.alt, *self.notes]),
-        }
+    tables: int = 0
+    relations: int = 0
 
 
 @dataclass(frozen=True)
@@ -438,7 +403,13 @@ def _drawn(
     best = max(range(len(dots)), key=lambda number: (_scale(layout.size_pt(pictures[number])), -number))
     svg = layout.page_svg(pictures[best], title=cards.visible(title), tooltips=tooltips)
     return Diagram(
-        cards.visible(title), svg, dots[best], alt, tables, drawn, tuple(map(cards.visible, notes))
+        title=cards.visible(title),
+        svg=svg,
+        dot=dots[best],
+        alt=alt,
+        notes=tuple(map(cards.visible, notes)),
+        tables=tables,
+        relations=drawn,
     )
 
 

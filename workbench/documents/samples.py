@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import repeat
-from math import isnan
+from math import ceil, isnan
 from operator import itemgetter
 from typing import Any
 
@@ -93,7 +93,7 @@ class Lengths:
         kept = sorted(self.kept) or [self.minimum]
 
         def quantile(share: float) -> float:
-            return float(kept[min(int(share * len(kept)), len(kept) - 1)])
+            return float(kept[ceil(share * len(kept)) - 1])  # the nearest rank
 
         mean = self.total / self.count
         return Spread(
