@@ -647,9 +647,11 @@ def test_d50_carts_expire(seed: Database[Document], ours: Database[Document]) ->
     seed["carts"].insert_one(seed_cart(**past))
     seed["sessions"].insert_one({"expiresAt": past["expiresAt"]})
     ours["carts"].insert_many([cart(**past), cart()])
+    ours["sessions"].insert_one(login_session(b"token", expiresAt=now - timedelta(minutes=1)))
 
     assert eventually(lambda: ours["carts"].count_documents({}) == 1)
     assert eventually(lambda: seed["sessions"].count_documents({}) == 0)
+    assert eventually(lambda: ours["sessions"].count_documents({}) == 0)
     assert seed["carts"].count_documents({}) == 1
     assert ours["carts"].find_one({})["expiresAt"] > now  # type: ignore[index]
 
