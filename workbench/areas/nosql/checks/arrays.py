@@ -19,6 +19,7 @@ LONG_IF_GROWING = 100  # the same where its name or the ages of the documents sa
 TAIL = 5  # how many times longer than the median the longest is
 WIDE = 1_000  # from here on a range of lengths is enough, whatever the median
 CORRELATED = 0.5  # Spearman's rank correlation of age and length
+KEPT = 20  # elements that the fix leaves in place
 PAIRS = 100  # documents from which the correlation counts
 _GEOMETRY = frozenset({"Point", "LineString", "Polygon", "MultiPoint", "MultiLineString", "MultiPolygon"})
 
@@ -175,13 +176,16 @@ def _own_collection(collection: str, names: Names) -> str:
             "with the "
             f"_id of its parent, and keep the latest few in place (subset pattern, $push with $slice)"
         )
+    kept = f'{{"$slice": ["${path}", -{KEPT}]}}'
     return (
-        f"// a document per element, and the latest 20 stay in place (subset pattern)\n"
+        f"// a document per element, and the latest {KEPT} stay in place (subset pattern)\n"
         f'{shell(collection)}.aggregate([{{"$unwind": "${path}"}}, '
         f'{{"$project": {{"_id": 0, "parentId": "$_id", "element": "${path}"}}}}, '
-        f'{{"$merge": {{"into": "{target}"}}}}]);\n'
-        f"{shell(target)}.createIndex({{parentId: 1, _id: -1}});\n"
-        f'// then, with every write: {{"$push": {{"{path}": {{"$each": [element], "$slice": -20}}}}}}'
+        f'{{"$merge": {{"into": {text(target)}}}}}]);\n'
+        f'{shell(target)}.createIndex({{"parentId": 1, "_id": -1}});\n'
+        f'{shell(collection)}.updateMany({{{text(path)}: {{"$type": "array"}}}}, '
+        f'[{{"$set": {{{text(path)}: {kept}}}}}]);\n'
+        f'// then, with every write: {{"$push": {{{text(path)}: {{"$each": [element], "$slice": -{KEPT}}}}}}}'
     )
 
 

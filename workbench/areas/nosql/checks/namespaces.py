@@ -167,9 +167,9 @@ def _family(context: Context, family: Family) -> Finding:
         "a time "
         "series collection where the old ones are dropped\n"
         f"db.getCollectionNames().filter(name => {_member_pattern(family)}.test(name)).forEach(name => "
-        f'db.getCollection(name).aggregate([{{"$set": {{{field}: name}}}}, {{"$merge": {{"into": '
-        f"{spelled(one)}}}}}]));\n"
-        f"{shell(one)}.createIndex({{{field}: 1, _id: 1}});",
+        f'db.getCollection(name).aggregate([{{"$set": {{{spelled(field)}: name}}}}, {{"$merge": {{"into": '
+        f'{spelled(one)}, "whenMatched": "fail"}}}}]));  // where _ids are the same in two, it says so\n'
+        f'{shell(one)}.createIndex({{{spelled(field)}: 1, "_id": 1}});',
         verified=exact,
         unverified_because="" if exact else "the shapes of some of them rest on samples or were not read",
         evidence=(
