@@ -113,18 +113,25 @@ class Trial:
         )
 
 
-Indexes = Mapping[str, tuple[Sequence[tuple[str, int]], Mapping[str, Any] | None]]
+@dataclass(frozen=True)
+class Wanted:
+    """An index to try. With *hidden*, it is there under its name already and only hidden."""
+
+    name: str
+    key: tuple[tuple[str, int], ...]
+    collation: Mapping[str, Any] | None = None
+    hidden: bool = False
 
 
 def tried_indexes(
     source: DocumentSource,
     collection: Collection,
     shape: Shape,
-    indexes: Indexes,
+    indexes: Mapping[str, Wanted],
     operations: Mapping[str, Sequence[Operation]],
     engine: MongoServer,
 ) -> dict[str, Trial]:
-    """The *indexes* of *collection*, by name, tried with the *operations* that each is for.
+    """The *indexes* of *collection* tried with the *operations* that each is for, by the same keys.
 
     At most 200,000 documents and 200 MB of them are copied, at random where there are more. Raises
     SourceError where they cannot be read, EngineError.
@@ -137,9 +144,9 @@ def tried_indexes(
         candidates = _candidates(target)
         planned = {name: list(_planned(of, candidates)) for name, of in operations.items()}
         before = {name: [_explained(target, find) for find in finds] for name, finds in planned.items()}
-        trials = {name: Trial("", documents, whole) for name in indexes}
-        for name, (key, collation) in indexes.items():
-            _make(target, trials[name], key, collation)
+        trials = {name: Trial(wanted.name, documents, whole) for name, wanted in indexes.items()}
+        for name, wanted in indexes.items():
+            _make(target, trials[name], wanted)
         sizes = _index_sizes(target)
         for name, trial in trials.items():
             if trial.failure:
@@ -211,15 +218,13 @@ def _make_existing(target: Target[Document], index: CollectionIndex) -> None:
         raise EngineError(f"its index {index.name} could not be made again: {_line(exc)}") from exc
 
 
-def _make(
-    target: Target[Document],
-    trial: Trial,
-    key: Sequence[tuple[str, int]],
-    collation: Mapping[str, Any] | None,
-) -> None:
-    options: dict[str, Any] = {"collation": dict(collation)} if collation else {}
+def _make(target: Target[Document], trial: Trial, wanted: Wanted) -> None:
+    options: dict[str, Any] = {"collation": dict(wanted.collation)} if wanted.collation else {}
     try:
-        trial.name = target.create_index(list(key), **options)
+        if wanted.hidden:
+            target.database.command("collMod", target.name, index={"name": wanted.name, "hidden": False})
+        else:
+            target.create_index(list(wanted.key), name=wanted.name, **options)
     except PyMongoError as exc:
         trial.failure = f"the index could not be made: {_line(exc)}"
 

@@ -8,14 +8,14 @@ Source: MongoDB manual, "The ESR (Equality, Sort, Range) Guideline".
 
 from __future__ import annotations
 
-import json
+import itertools
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from workbench.areas.nosql.checks.context import AREA, key_document, shell, spelled
-from workbench.areas.nosql.index_trials import Trial, tried_indexes
+from workbench.areas.nosql.checks.context import AREA, key_document, shell, spelled, text
+from workbench.areas.nosql.index_trials import Trial, Wanted, tried_indexes
 from workbench.areas.nosql.selectivity import Fields, Found, Key, Lookup, same_collation
 from workbench.catalog.collections import Collection, Operation
 from workbench.catalog.shapes import Shape, written
@@ -74,6 +74,33 @@ class IndexAdvice:
     @property
     def saved(self) -> float:
         return sum(need.saved for need in self.needs)
+
+    @property
+    def hidden(self) -> str:
+        """The name of the same index where it is there and hidden: it need only be shown again."""
+        return next(
+            (
+                index.name
+                for index in self.collection.indexes
+                if index.hidden
+                and index.key == self.key
+                and not (index.sparse or index.partial_filter)
+                and same_collation(self.collation, index.collation)
+            ),
+            "",
+        )
+
+    @property
+    def usual_name(self) -> str:
+        """The name that the server gives."""
+        return "_".join(f"{path}_{way}" for path, way in self.key)
+
+    @property
+    def name(self) -> str:
+        """The usual name or, where another index of the same fields has it, that with a number."""
+        taken = {index.name for index in self.collection.indexes}
+        numbered = (f"{self.usual_name}_{number}" for number in itertools.count(2))
+        return next(each for each in itertools.chain([self.usual_name], numbered) if each not in taken)
 
     @property
     def paths(self) -> str:
@@ -135,7 +162,10 @@ def _proved(
 ) -> dict[str, Finding | None]:
     """The finding of each advice by id; None where the index does not help."""
     found = {each.object: _finding(each, source) for each in group}
-    indexes = {each.object: (each.key, each.collation) for each in group}
+    indexes = {
+        each.object: Wanted(each.hidden or each.name, each.key, each.collation, bool(each.hidden))
+        for each in group
+    }
     operations = {each.object: each.operations for each in group}
     try:
         trials = tried_indexes(source, group[0].collection, shape, indexes, operations, engine)
@@ -344,18 +374,14 @@ def _prefixes(collection: Collection, key: Key, collation: Mapping[str, Any] | N
 
 def described_operation(operation: Operation) -> str:
     """An operation in one line, as mongosh would be given it, its values left out."""
-    parts = [f"{operation.kind} {_plain(operation.filter)}"]
+    parts = [f"{operation.kind} {spelled(operation.filter)}"]
     if operation.sort:
         parts.append(f"sort {key_document(operation.sort)}")
     if operation.limit:
         parts.append(f"limit {operation.limit}")
     if operation.collation:
-        parts.append(f"collation {_plain(operation.collation)}")
+        parts.append(f"collation {spelled(operation.collation)}")
     return ", ".join(parts)
-
-
-def _plain(value: Any) -> str:
-    return spelled(value)
 
 
 def _finding(advice: IndexAdvice, source: DocumentSource) -> Finding:
@@ -412,11 +438,15 @@ def _reasons(advice: IndexAdvice, cost: str) -> Iterator[str]:
 
 
 def _fix(advice: IndexAdvice) -> str:
-    options = f", {{collation: {_plain(advice.collation)}}}" if _explicit(advice) else ""
-    made = f"{shell(advice.collection.name)}.createIndex({key_document(advice.key)}{options})"
+    target = shell(advice.collection.name)
+    if advice.hidden:
+        return f"{target}.unhideIndex({text(advice.hidden)})"
+    options = [f"name: {text(advice.name)}"] if advice.name != advice.usual_name else []
+    options += [f"collation: {spelled(advice.collation)}"] if _explicit(advice) else []
+    written_options = f", {{{', '.join(options)}}}" if options else ""
+    made = f"{target}.createIndex({key_document(advice.key)}{written_options})"
     hidden = [
-        f"{shell(advice.collection.name)}.hideIndex({json.dumps(name, ensure_ascii=False)})"
-        "  // drop it when nothing has become slower"
+        f"{target}.hideIndex({text(name)})  // drop it when nothing has become slower"
         for name in advice.extends
     ]
     return "\n".join([made, *hidden])
