@@ -17,7 +17,7 @@ from typing import Any
 from workbench.areas.nosql.checks.context import AREA, key_document, shell, spelled, text
 from workbench.areas.nosql.index_trials import Trial, Wanted, tried_indexes
 from workbench.areas.nosql.selectivity import Fields, Found, Key, Lookup, same_collation
-from workbench.catalog.collections import Collection, Operation
+from workbench.catalog.collections import Collection, CollectionIndex, Operation
 from workbench.catalog.shapes import Shape, written
 from workbench.documents.predicates import MERGED, Predicate, branches_of
 from workbench.documents.source import DocumentSource
@@ -26,6 +26,7 @@ from workbench.errors import WorkbenchError
 from workbench.proof.findings import Evidence, Finding
 
 CHECK = "missing_index"
+PAGE = "docs/checks/nosql_missing_index.md"
 FEWEST_DOCUMENTS = 1_000  # below, reading them all is as fast
 WORTH_READING = 100  # documents that an operation may read without anybody's noticing
 WORTH_SORTING = 1_000
@@ -339,10 +340,11 @@ def _merged(database: str, collection: Collection, needs: Sequence[Need]) -> lis
         key, collation = rest[0].key, rest[0].lookup.collation or collection.collation
         served = [need for need in rest if need is rest[0] or _serves(key, collation, need, collection)]
         rest = [need for need in rest if not any(need is each for each in served)]
+        fields = served[0].lookup.fields
         served.sort(key=lambda need: -need.saved)
         advice.append(
             IndexAdvice(
-                database, collection, key, collation, tuple(served), _prefixes(collection, key, collation)
+                database, collection, key, collation, tuple(served), _prefixes(fields, key, collation)
             )
         )
     return advice
@@ -359,17 +361,23 @@ def _serves(key: Key, collation: Mapping[str, Any] | None, need: Need, collectio
     return as_little and (found.in_order or not own.in_order)
 
 
-def _prefixes(collection: Collection, key: Key, collation: Mapping[str, Any] | None) -> tuple[str, ...]:
-    """The plain indexes that the new one makes superfluous: those it begins with."""
-    return tuple(
-        index.name
-        for index in collection.indexes
-        if index.key == key[: len(index.key)]
-        and index.name != "_id_"
-        and not (index.unique or index.sparse or index.hidden or index.partial_filter)
-        and index.expire_after_s is None
-        and same_collation(collation, index.collation)
-    )
+def _prefixes(fields: Fields, key: Key, collation: Mapping[str, Any] | None) -> tuple[str, ...]:
+    """The plain indexes that the new one makes superfluous: those it begins with.
+
+    A further field that is an array gives the new one several entries a document: then none is.
+    """
+
+    def superfluous(index: CollectionIndex) -> bool:
+        return (
+            index.key == key[: len(index.key)]
+            and index.name != "_id_"
+            and not (index.unique or index.sparse or index.hidden or index.partial_filter)
+            and index.expire_after_s is None
+            and same_collation(collation, index.collation)
+            and not any(fields.arrays(path) for path, _ in key[len(index.key) :])
+        )
+
+    return tuple(index.name for index in fields.collection.indexes if superfluous(index))
 
 
 def described_operation(operation: Operation) -> str:
