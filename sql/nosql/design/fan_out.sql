@@ -3,8 +3,9 @@
 select
   {number} as number,
   (select pg_catalog.count(*) from {parent} as p) as parents,
-  (select pg_catalog.count(*) from {child} as c where {present}) as children,
-  (select pg_catalog.count(*) from {child} as c where not ({present})) as orphans,
+  coalesce(pg_catalog.sum(g.n), 0)::bigint as children,
+  (select pg_catalog.count(*) from {child} as c where not exists (select from {parent} as p where {joined}))
+    as orphans,
   pg_catalog.count(*) as with_children,
   pg_catalog.avg(g.n) as mean,
   pg_catalog.percentile_cont(0.5) within group (order by g.n) as median,
@@ -20,6 +21,6 @@ from (
     pg_catalog.max({seconds}) as last,
     pg_catalog.max({seconds}) - pg_catalog.min({seconds}) as spread
   from {child} as c
-  where {present}
+  where exists (select from {parent} as p where {joined})
   group by {columns}
 ) as g

@@ -6,21 +6,25 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from workbench.catalog.model import Catalog, Table
-from workbench.documents.design.model import Relationship, TableKey, relationships
+from workbench.documents.design.model import Order, Relationship, TableKey, is_part, relationships
 from workbench.documents.design.patterns import AccessPattern, Include, all_includes
+from workbench.documents.design.statistics import time_column
 
 WRITES_PER_READ = 0.01  # where a workload declares no write of a table that it reads
+READS = 10.0  # an hour, of an assumed read; a write is assumed once
 MOST_PATTERNS = 60
-_NAMES = re.compile(r"name|title|code|label", re.IGNORECASE)
+_LATEST = 20
+_NAMES = re.compile(r"name|title|label", re.IGNORECASE)
 _ORIGIN = "keys"
 
 
 def patterns_of_keys(
     catalog: Catalog, rows: Mapping[TableKey, float], *, most: int = MOST_PATTERNS
 ) -> tuple[tuple[AccessPattern, ...], tuple[str, ...]]:
-    """The patterns that the keys of *catalog* suggest, once an hour each, and notes on what was left out.
+    """The patterns that the keys of *catalog* suggest, ten reads to a write, and notes on what was left out.
 
-    For each one-to-many foreign key a parent read with its children (of a join table also what it joins); for
+    For each one-to-many foreign key a parent read with its children (of a join table also what it joins; the
+    latest 20 where they are more than a part of the parent); for
     each table with a key a row read by it with the names of its parents, one by each unique key, an
     insert, and a change of what is no key. Of more than *most*, those on the largest
     tables (by *rows*) are kept.
@@ -96,10 +100,19 @@ def _changing(table: Table) -> tuple[str, ...]:
     return tuple(each.name for each in table.columns if each.name not in keys and not each.generated)
 
 
+def _latest(table: Table) -> Order:
+    """The newest first: by the time that a row came, else by its key."""
+    column = time_column(table)
+    if column:
+        return ((column, -1),)
+    return tuple((name, -1) for name in (table.primary_key.columns if table.primary_key else ()))
+
+
 class _Maker:
     def __init__(self, catalog: Catalog) -> None:
         self.tables = sorted(catalog.base_tables, key=lambda each: (each.schema, each.name))
         self.found = relationships(catalog)
+        self._referred_to = frozenset(each.parent for each in self.found if not each.to_itself)
         self._by_key = {(table.schema, table.name): table for table in self.tables}
 
     def patterns(self) -> Iterator[AccessPattern]:
@@ -123,12 +136,18 @@ class _Maker:
             each.child == relationship.child and each.parent == relationship.parent for each in self.found
         )
         by = f" by {', '.join(relationship.columns)}" if several > 1 else ""
+        part = relationship.single or is_part(relationship, self._referred_to)
         return AccessPattern(
             f"{parent.qualified} with {child.qualified}{by}",
             "read",
             relationship.parent,
             by=relationship.referenced,
-            include=(Include(relationship, False, include=along),),
+            include=(
+                Include(relationship, False, include=along)
+                if part
+                else Include(relationship, False, newest=_LATEST, order=_latest(child), include=along),
+            ),
+            per_hour=READS,
             assumed=True,
             origin=_ORIGIN,
         )
@@ -147,7 +166,7 @@ class _Maker:
         return len({each.parent for each in within}) > 1 and covered == set(table.primary_key.columns)
 
     def _names(self, key: TableKey) -> tuple[str, ...]:
-        """The columns that one would show of a parent: up to two texts, those called a name first."""
+        """The columns that one would show of a parent: two that are called a name, else its first text."""
         table = self._by_key[key]
         texts = [
             each.name
@@ -156,7 +175,8 @@ class _Maker:
         ]
         primary = set(table.primary_key.columns) if table.primary_key else set()
         texts = [name for name in texts if name not in primary]
-        return tuple(sorted(texts, key=lambda name: (not _NAMES.search(name), texts.index(name)))[:2])
+        named = [name for name in texts if _NAMES.search(name)]
+        return tuple(named[:2] or texts[:1])
 
     def _of_table(self, table: Table) -> Iterator[AccessPattern]:
         own = (table.schema, table.name)
@@ -167,6 +187,7 @@ class _Maker:
                 "read",
                 own,
                 by=primary,
+                per_hour=READS,
                 include=tuple(
                     Include(each, True, columns=names)
                     for each in self.found
@@ -186,6 +207,7 @@ class _Maker:
                     "read",
                     own,
                     by=each.columns,
+                    per_hour=READS,
                     assumed=True,
                     origin=_ORIGIN,
                 )

@@ -7,13 +7,14 @@ Patterns", chapters 1 and 2 (to embed or reference, polymorphic and one-to-many)
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from workbench.catalog.model import Catalog
 from workbench.documents.design.layout import design_of
-from workbench.documents.design.model import Choice, Design, Order, Relationship, TableKey
-from workbench.documents.design.patterns import AccessPattern, Include
+from workbench.documents.design.model import Choice, Design, Order, Relationship, TableKey, is_part
+from workbench.documents.design.patterns import AccessPattern, Include, all_includes
 from workbench.documents.design.price import DesignPrice
 from workbench.documents.design.statistics import FanOut, Statistics
 from workbench.errors import BadInput
@@ -25,6 +26,7 @@ BUCKET_BYTES = 64_000
 _BUCKET_ROWS = (10, 200)
 _OPTIONS = 5  # of a relationship, that are combined with the others'
 _BEAM = 6
+TOGETHER = 0.5  # share of a child's reads that come through the parent, to embed it
 WORTH_SHARE = 0.01  # of the patterns that it concerns: what saves less stays a reference
 _EXACT_SUMS = ("smallint", "integer", "bigint", "numeric", "money")
 
@@ -59,6 +61,8 @@ class _Uses:
     aggregated: bool = False
     conditions: bool = False
     weight: float = 0.0
+    through: float = 0.0  # reads an hour of the children that come by way of the parent
+    declared: bool = False  # some of the reads were declared, not assumed
 
 
 def options_of(
@@ -69,8 +73,20 @@ def options_of(
 ) -> list[Options]:
     """The choices for each relationship that *patterns* follow, by their weight."""
     uses = _uses(patterns, found)
+    reads: Counter[TableKey] = Counter()
+    for pattern in patterns:
+        if pattern.kind == "read":
+            reads.update(
+                dict.fromkeys(
+                    (pattern.root, *(each.table for each in all_includes(pattern.include))), pattern.per_hour
+                )
+            )
+    referred_to = frozenset(each.parent for each in found if not each.to_itself)
     ordered = sorted(uses, key=lambda each: (-uses[each].weight, each.child, each.name))
-    return [_options(catalog, statistics, each, uses[each]) for each in ordered]
+    return [
+        _options(_Maker(catalog, statistics, each, uses[each], reads[each.child], referred_to))
+        for each in ordered
+    ]
 
 
 def _uses(patterns: Sequence[AccessPattern], found: Sequence[Relationship]) -> dict[Relationship, _Uses]:
@@ -86,6 +102,8 @@ def _uses(patterns: Sequence[AccessPattern], found: Sequence[Relationship]) -> d
                 use.whole_parent |= not each.columns
             else:
                 use.down.append((each.order, each.newest, each.columns))
+                use.through += pattern.per_hour
+                use.declared |= not pattern.assumed
                 use.conditions |= bool(each.where)
             followed(pattern, each.include)
 
@@ -101,6 +119,8 @@ def _uses(patterns: Sequence[AccessPattern], found: Sequence[Relationship]) -> d
 
 def _read_by_parent(use: _Uses, pattern: AccessPattern, relationship: Relationship) -> None:
     use.weight += pattern.per_hour
+    use.through += pattern.per_hour
+    use.declared |= not pattern.assumed
     exact = set(pattern.by) <= set(relationship.columns) and not pattern.where
     if pattern.aggregate is not None:
         if exact:
@@ -112,8 +132,8 @@ def _read_by_parent(use: _Uses, pattern: AccessPattern, relationship: Relationsh
         use.down.append(((), None, pattern.columns))
 
 
-def _options(catalog: Catalog, statistics: Statistics, relationship: Relationship, use: _Uses) -> Options:
-    maker = _Maker(catalog, statistics, relationship, use)
+def _options(maker: _Maker) -> Options:
+    relationship = maker.relationship
     choices = [Choice(relationship, "reference")]
     excluded = []
     for kind, make in maker.makers():
@@ -133,6 +153,8 @@ class _Maker:
     statistics: Statistics
     relationship: Relationship
     use: _Uses
+    reads: float  # of the children, an hour
+    referred_to: frozenset[TableKey]
 
     def makers(self) -> Iterator[tuple[str, Callable[[], Choice | str]]]:
         if self.use.down:
@@ -163,8 +185,38 @@ class _Maker:
             return "the key may be null: a row without a parent would have no place"
         return ""
 
+    def _independent(self) -> str:
+        """Why the children are more than a part of the parent."""
+        if is_part(self.relationship, self.referred_to):
+            return "" if self.use.declared else self._larger_side()
+        if not self.use.declared:
+            return (
+                "neither the keys nor a declared workload say that the rows are a part of the parent: "
+                "declare how they are read"
+            )
+        share = self.use.through / self.reads if self.reads else 0.0
+        if share < TOGETHER:
+            return f"only {share:.0%} of the reads of {self.relationship.child[1]} come by way of the parent"
+        return ""
+
+    def _larger_side(self) -> str:
+        """Of a row that joins two parents: whether the other has fewer such rows, and so a smaller array."""
+        others = [
+            fan_out
+            for each, fan_out in self.statistics.fan_outs.items()
+            if each.child == self.relationship.child and each != self.relationship and each.owned
+        ]
+        fewer = [each for each in others if each.children and each.mean < self.fan_out.mean / 2]
+        if not fewer:
+            return ""
+        least = min(fewer, key=lambda each: each.mean)
+        return (
+            f"of the two sides {least.relationship.parent[1]} has fewer of the rows ({least.mean:,.1f} on "
+            f"average, not {self.fan_out.mean:,.1f}): they stand there"
+        )
+
     def embed(self) -> Choice | str:
-        if reason := self._homeless() or self._too_large():
+        if reason := self._homeless() or self._independent() or self._too_large():
             return reason
         if self.fan_out.growing:
             rate = f", {self.fan_out.per_day:.2g} a day" if self.fan_out.per_day else ""
@@ -187,13 +239,22 @@ class _Maker:
             return f"one parent has {self.fan_out.maximum:,} children: an outlier, see there"
         return ""
 
+    def _crowded(self) -> str:
+        """Why new children would wait for each other: all of many rewrite the document of the same parent."""
+        if self.fan_out.mean <= MOST_CHILDREN:
+            return ""
+        return (
+            f"a parent has {self.fan_out.mean:,.0f} children: the writers of all of them would wait for its "
+            "document"
+        )
+
     def _order(self) -> Order:
         return next((order for order, _, _ in self.use.down if order), ())
 
     def outlier(self) -> Choice | str:
         fan_out = self.fan_out
         skewed = fan_out.maximum > 2 * max(fan_out.p99, 5.0)
-        if not skewed or self._homeless():
+        if not skewed or self._homeless() or self._independent():
             return ""
         bound = max(5, min(MOST_CHILDREN, round(fan_out.p99)))
         if fan_out.p99 > MOST_CHILDREN:
@@ -201,6 +262,8 @@ class _Maker:
         return Choice(self.relationship, "outlier", bound, self._order())
 
     def subset(self) -> Choice | str:
+        if not self.use.declared and not self.fan_out.growing:
+            return ""  # only assumed, and no time says which the latest are
         limited = [(order, limit, columns) for order, limit, columns in self.use.down if order and limit]
         if not limited:
             return ""
@@ -214,23 +277,27 @@ class _Maker:
             columns = tuple(dict.fromkeys(name for each in asked for name in each))
         if self.fan_out.maximum <= 3:
             return ""
+        if reason := self._crowded():
+            return reason
         if bound * self.child_bytes > SOFT_BYTES / 4:
             return f"{bound} copies would have {bound * self.child_bytes / 1e3:,.0f} kB in every parent"
         return Choice(self.relationship, "subset", bound, order, columns)
 
     def bucket(self) -> Choice | str:
         fan_out = self.fan_out
-        if fan_out.mean < 5 and not fan_out.growing:
-            return ""
-        if fan_out.p99 < _BUCKET_ROWS[0]:
+        if fan_out.p99 < _BUCKET_ROWS[0] or not (fan_out.growing or fan_out.p99 > MOST_CHILDREN):
             return ""
         if reason := self._homeless():
             return reason
+        if self.relationship.child in self.referred_to:
+            return "other tables refer to the rows: they are entities of their own, not measurements"
         low, high = _BUCKET_ROWS
         bound = max(low, min(high, int(BUCKET_BYTES / max(self.child_bytes, 1.0)), round(fan_out.p99)))
         return Choice(self.relationship, "bucket", bound, self._order())
 
     def computed(self) -> Choice | str:
+        if reason := self._crowded():
+            return reason
         child = self.catalog.table(*self.relationship.child)
         sums = tuple(column.name for column in child.columns if column.name in self.use.sums)
         inexact = [name for name in sums if child.column(name).base_type not in _EXACT_SUMS]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from workbench.catalog.model import Catalog, Constraint, Table, qualified
+from workbench.catalog.model import Catalog, Constraint, Table, qualified, quoted
 
 TableKey = tuple[str, str]
 Order = tuple[tuple[str, int], ...]  # columns, each with 1 or -1
@@ -20,7 +20,7 @@ class Relationship:
 
     *key* are those of the columns that the parent's primary key needs (all where it refers to another key).
     *optional* says that the columns may be null, *single* that a parent has at most one child, *owned*
-    that a child is a part of its parent: it goes with it, or its key begins with the parent's.
+    that a child is a part of its parent: it goes with it, or its key holds the parent's.
     """
 
     name: str
@@ -46,7 +46,7 @@ class Relationship:
 def relationships(catalog: Catalog) -> tuple[Relationship, ...]:
     """The foreign keys between tables of *catalog*, by child and name.
 
-    Partitions are left out; a key that each partition of a table declares for itself is the table's.
+    Partitions are left out; a key that most partitions of a table declare for themselves is the table's.
     """
     bases = {(table.schema, table.name): table for table in catalog.base_tables}
     partitions: dict[TableKey, list[Table]] = {}
@@ -68,17 +68,14 @@ def _root_of(catalog: Catalog, table: Table) -> TableKey:
 
 
 def _keys(table: Table, partitions: list[Table]) -> list[Constraint]:
-    """The foreign keys of *table*, and those that all of its *partitions* have."""
-    own = list(table.foreign_keys)
-    if not partitions:
-        return own
-    known = {(key.columns, key.references) for key in own}
-    for key in partitions[0].foreign_keys:
-        target = (key.columns, key.references)
-        shared = all(target in {(k.columns, k.references) for k in each.foreign_keys} for each in partitions)
-        if shared and target not in known:
-            own.append(key)
-    return own
+    """The foreign keys of *table*, and those that more than half of its *partitions* have."""
+    own = {(key.columns, key.references): key for key in table.foreign_keys}
+    found: dict[tuple[object, object], list[Constraint]] = {}
+    for each in partitions:
+        for key in each.foreign_keys:
+            found.setdefault((key.columns, key.references), []).append(key)
+    shared = {target: keys[0] for target, keys in found.items() if len(keys) > len(partitions) / 2}
+    return list((shared | own).values())
 
 
 def _relationship(table: Table, key: Constraint, parent: Table) -> Relationship:
@@ -96,7 +93,7 @@ def _relationship(table: Table, key: Constraint, parent: Table) -> Relationship:
         if referenced in parents_key
     ]
     named = bool(parents_key) and len(by_parents_key) == len(parents_key)  # by its primary key
-    leading = set(primary[: len(by_parents_key)]) if named else set()
+    part = named and set(by_parents_key) <= set(primary)
     return Relationship(
         name=key.name,
         child=(table.schema, table.name),
@@ -105,10 +102,23 @@ def _relationship(table: Table, key: Constraint, parent: Table) -> Relationship:
         referenced=key.referenced_columns,
         optional=any(table.column(name).nullable for name in key.columns),
         single=any(columns <= set(key.columns) for columns in unique if columns),
-        owned=key.on_delete == "cascade" or (bool(leading) and leading == set(by_parents_key)),
+        owned=key.on_delete == "cascade" or part,
         cascades=key.on_delete == "cascade",
         key=tuple(by_parents_key) if named else key.columns,
     )
+
+
+def is_part(relationship: Relationship, referred_to: Collection[TableKey]) -> bool:
+    """Whether the schema itself says that a child is nothing without its parent.
+
+    It goes with it or its key holds the parent's (owned); or no table refers to it (*referred_to* are those
+    that some do) and its name begins with the parent's, as that of invoice_line with invoice.
+    """
+    if relationship.owned:
+        return True
+    stem = relationship.parent[1].lower().rstrip("s")
+    named = len(stem) > 2 and relationship.child[1].lower().startswith(stem)
+    return named and relationship.child not in referred_to and not relationship.optional
 
 
 @dataclass(frozen=True)
@@ -130,14 +140,25 @@ class Choice:
 
     @property
     def label(self) -> str:
-        more = {
-            "subset": f" of the first {self.bound}",
-            "bucket": f" of {self.bound}",
-            "outlier": f" beyond {self.bound}",
-            "computed": f" count{''.join(f', sum of {name}' for name in self.columns)}",
-            "extended": f" with {', '.join(self.columns)}",
-        }.get(self.kind, "")
-        return f"{self.relationship.label}: {self.kind}{more}"
+        """The choice in words."""
+        child, parent = quoted(self.relationship.child[1]), quoted(self.relationship.parent[1])
+        columns = ", ".join(map(quoted, self.columns))
+        sums = f" and the sums of {columns}" if columns else ""
+        by = f" (by {', '.join(map(quoted, self.relationship.columns))})"
+        words = {
+            "reference": f"{child} refers to {parent}",
+            "embed": f"{child} embedded in {parent}",
+            "subset": f"the first {self.bound} {child}{self._ordered} copied into {parent}",
+            "bucket": f"{child} in buckets of {self.bound} a row of {parent}",
+            "outlier": f"{child} embedded in {parent} up to {self.bound}, the rest in overflow documents",
+            "computed": f"the count of {child}{sums} kept in {parent}",
+            "extended": f"{columns} of {parent} copied into {child}",
+        }
+        return words[self.kind] + by
+
+    @property
+    def _ordered(self) -> str:
+        return f" by {quoted(self.order[0][0])}{' descending' * (self.order[0][1] < 0)}" if self.order else ""
 
 
 @dataclass(frozen=True)

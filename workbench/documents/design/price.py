@@ -11,12 +11,15 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
+import bson
 import numpy as np
+from bson import Decimal128
 from pymongo.collection import Collection
 from pymongo.database import Database
 
@@ -78,11 +81,12 @@ def calibrate(engine: MongoServer, database: Database[Any], *, cold_ms: float = 
     """The rates of *engine*, from some hundred small operations in the scratch *database*."""
     runs = _Calibration(database["calibration"])
     try:
+        insert, update = runs.writes()
         return Rates(
             engine=engine.description,
             read=runs.read(),
-            insert=runs.insert(),
-            update=runs.update(),
+            insert=insert,
+            update=update,
             stored_kilobyte_ms=runs.stored_kilobyte(),
             index_entry_ms=runs.index_entry(),
             cold_ms=cold_ms,
@@ -91,9 +95,13 @@ def calibrate(engine: MongoServer, database: Database[Any], *, cold_ms: float = 
         database.drop_collection("calibration")
 
 
+Point = tuple[int, int]  # bytes of a document, documents
+
+
 @dataclass
 class _Calibration:
     collection: Collection[Any]
+    numbers: Iterator[int] = field(default_factory=itertools.count)
 
     def __post_init__(self) -> None:
         self.collection.drop()
@@ -101,63 +109,49 @@ class _Calibration:
         for size in _SIZES:
             many = 100 if size < 100_000 else 10
             self.collection.insert_many([_document(f"{size}-{n}", size, f"{size}") for n in range(many)])
+        for count in _COUNTS[1:]:
+            several = [_document(f"u{count}-{n}", _SIZES[0], f"u{count}") for n in range(count)]
+            self.collection.insert_many(several)
 
     def read(self) -> Rate:
         """By the key, and some documents by an index."""
+        points = [(size, n) for size in _SIZES for n in _COUNTS if size * n <= 1_500_000]
+        elapsed = _quiet_ms([partial(self._read, *each) for each in points])
+        matrix = [[1.0, count, size * count / 1000] for size, count in points]
+        return Rate(*_fitted(matrix, elapsed))
 
-        def read(size: int, count: int) -> None:
-            query = {"_id": f"{size}-0"} if count == 1 else {"group": f"{size}"}
-            list(self.collection.find(query).limit(count))
-
-        return self._measured(read, [(size, n) for size in _SIZES for n in _COUNTS if size * n <= 1_500_000])
-
-    def insert(self) -> Rate:
-        """New documents, one and several in an operation."""
-        numbers = itertools.count()
-
-        def insert(size: int, count: int) -> None:
-            self.collection.insert_many([_document(f"i{next(numbers)}", size, "new") for _ in range(count)])
-
-        return self._measured(
-            insert, [(size, n) for size in _SIZES for n in _COUNTS if size * n <= 1_000_000]
+    def writes(self) -> tuple[Rate, Rate]:
+        """Inserts and updates; what an operation waits for, the journal, is the same for both."""
+        inserts = [(size, n) for size in _SIZES for n in _COUNTS if size * n <= 1_000_000]
+        updates = [*((size, 1) for size in _SIZES), *((_SIZES[0], n) for n in _COUNTS[1:])]
+        elapsed = _quiet_ms(
+            [
+                *(partial(self._insert, *each) for each in inserts),
+                *(partial(self._update, *each) for each in updates),
+            ]
         )
-
-    def update(self) -> Rate:
-        """A small change of one document of each size, and of several small ones."""
-        numbers = itertools.count()
-
-        def update(size: int, count: int) -> None:
-            change = {"$set": {"changed": next(numbers)}}
-            if count == 1:
-                self.collection.update_one({"_id": f"{size}-0"}, change)
-            else:
-                self.collection.update_many({"group": f"u{count}"}, change)
-
-        several = [(_SIZES[0], count) for count in _COUNTS if count > 1]
-        for size, count in several:
-            self.collection.insert_many([_document(f"u{count}-{n}", size, f"u{count}") for n in range(count)])
-        return self._measured(update, [*((size, 1) for size in _SIZES), *several])
-
-    def _measured(self, run: Callable[[int, int], None], points: Sequence[tuple[int, int]]) -> Rate:
-        elapsed = _quiet_ms([partial(run, size, count) for size, count in points])
-        return _fitted([(count, size, ms) for (size, count), ms in zip(points, elapsed, strict=True)])
+        matrix = [
+            *([1.0, count, size * count / 1000, 0.0, 0.0] for size, count in inserts),
+            *([1.0, 0.0, 0.0, count, size * count / 1000] for size, count in updates),
+        ]
+        operation, *rest = _fitted(matrix, elapsed)
+        return Rate(operation, rest[0], rest[1]), Rate(operation, rest[2], rest[3])
 
     def stored_kilobyte(self) -> float:
-        """Of a large document that is read for one small field, the milliseconds a kilobyte."""
+        """Of a large document that is read for its small fields, the milliseconds a kilobyte."""
 
         def read(size: int) -> None:
-            list(self.collection.find({"group": f"{size}"}, {"rest": 0}).limit(10))
+            list(self.collection.find_raw_batches({"group": f"{size}"}, {"rows": 0}).limit(10))
 
         small, large = _quiet_ms([partial(read, size) for size in (_SIZES[0], _SIZES[-1])])
         return max(0.0, (large - small) / (10 * (_SIZES[-1] - _SIZES[0]) / 1000))
 
     def index_entry(self) -> float:
         """Of an insert of 1,000 documents with three indexes more, the milliseconds an entry."""
-        numbers = itertools.count()
 
         def inserted() -> None:
             self.collection.insert_many(
-                [{"_id": f"x{next(numbers)}", "a": n, "b": -n, "c": n % 7} for n in range(1000)]
+                [{"_id": f"x{next(self.numbers)}", "a": n, "b": -n, "c": n % 7} for n in range(1000)]
             )
 
         (plain,) = _quiet_ms([inserted], runs=4)
@@ -166,10 +160,29 @@ class _Calibration:
         (indexed,) = _quiet_ms([inserted], runs=4)
         return max(0.0, (indexed - plain) / 3000)
 
+    def _read(self, size: int, count: int) -> None:
+        query = {"_id": f"{size}-0"} if count == 1 else {"group": f"{size}"}
+        list(self.collection.find_raw_batches(query).limit(count))
+
+    def _insert(self, size: int, count: int) -> None:
+        self.collection.insert_many([_document(f"i{next(self.numbers)}", size, "new") for _ in range(count)])
+
+    def _update(self, size: int, count: int) -> None:
+        """A small change of one document of the size, or of several small ones."""
+        change = {"$set": {"changed": next(self.numbers)}}
+        if count == 1:
+            self.collection.update_one({"_id": f"{size}-0"}, change)
+        else:
+            self.collection.update_many({"group": f"u{count}"}, change)
+
+
+_ROW = {"id": 1, "at": datetime(2024, 2, 29, 12, tzinfo=UTC), "text": "x" * 16, "amount": Decimal128("12.50")}
+_ROW_BYTES = len(bson.encode(_ROW)) + 5
+
 
 def _document(key: str, size: int, group: str) -> dict[str, Any]:
-    fields = max(1, (size - 60) // 42)
-    return {"_id": key, "group": group, "rest": [{"field": "x" * 20} for _ in range(fields)]}
+    """A document of about *size* bytes, made of rows as tables have them."""
+    return {"_id": key, "group": group, "rows": [_ROW] * max(1, (size - 60) // _ROW_BYTES)}
 
 
 def _quiet_ms(runs_of: Sequence[Callable[[], object]], *, runs: int = _RUNS) -> list[float]:
@@ -184,23 +197,21 @@ def _quiet_ms(runs_of: Sequence[Callable[[], object]], *, runs: int = _RUNS) -> 
     return [sorted(each)[len(each) // 4] for each in elapsed]
 
 
-def _fitted(points: Sequence[tuple[int, int, float]]) -> Rate:
-    """The constants that explain *points* (documents, bytes of one, ms) with the least relative error.
+def _fitted(matrix: Sequence[Sequence[float]], elapsed: Sequence[float]) -> list[float]:
+    """The constants that explain *elapsed* by the rows of *matrix* with the least relative error.
 
     Negative ones are noise: they are set to nothing and the rest is fitted again.
     """
-    matrix = np.array([[1.0, count, count * size / 1000] for count, size, _ in points])
-    elapsed = np.array([ms for _, _, ms in points])
-    weighted = matrix / elapsed[:, None]
-    used = [0, 1, 2]
-    found = np.zeros(3)
+    weighted = np.array(matrix) / np.array(elapsed)[:, None]
+    used = list(range(weighted.shape[1]))
+    found = np.zeros(weighted.shape[1])
     while used:
-        solution, *_ = np.linalg.lstsq(weighted[:, used], np.ones(len(points)), rcond=None)
+        solution, *_ = np.linalg.lstsq(weighted[:, used], np.ones(len(elapsed)), rcond=None)
         if (solution >= 0).all():
             found[used] = solution
             break
         used = [each for each, value in zip(used, solution, strict=True) if value >= 0]
-    return Rate(*map(float, found))
+    return [float(each) for each in found]
 
 
 @dataclass(frozen=True)
@@ -214,6 +225,12 @@ class PatternPrice:
     documents_written: float
     bytes_written: float
     milliseconds: float
+    cold_ms: float  # of these, for what comes from the disk
+
+    @property
+    def warm_ms(self) -> float:
+        """What a run is expected to take where all is in the cache, as in the runs here."""
+        return self.milliseconds - self.cold_ms
 
     @property
     def per_hour_ms(self) -> float:
@@ -296,7 +313,9 @@ def _price(plan: Plan, rates: Rates, indexes: dict[str, int]) -> PatternPrice:
         elapsed += rates(step)
         if step.action in ("insert", "delete"):
             elapsed += documents * (1 + indexes.get(step.collection.name, 0)) * rates.index_entry_ms
-    return PatternPrice(plan, operations, read, read_bytes, written, written_bytes, elapsed)
+    return PatternPrice(
+        plan, operations, read, read_bytes, written, written_bytes, elapsed, read * rates.cold_ms
+    )
 
 
 def pareto(prices: Sequence[DesignPrice]) -> list[DesignPrice]:

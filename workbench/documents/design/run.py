@@ -1,16 +1,21 @@
-"""The patterns run on the built designs, with the same keys, in turn: latency, documents, bytes, updates."""
+"""The patterns run on the built designs, with the same keys, in turn: latency, documents, bytes, updates.
+
+Latency is that of the server and the way to it: replies stay as they come, for what a driver makes of them
+is its own affair.
+"""
 
 from __future__ import annotations
 
 import statistics as of_runs
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Any
 
+import bson
 from bson import Decimal128, ObjectId
 from pymongo.collection import Collection
 from pymongo.database import Database
@@ -48,6 +53,21 @@ class Measured:
     reply_bytes: float
     modified: float
     operations: float
+    elapsed_ms: tuple[float, ...] = field(default=(), repr=False)  # of each run, in the order of all designs
+
+    def slower_than(self, other: Measured) -> float:
+        """Milliseconds that this takes longer; 0 where the runs, pair by pair, do not tell them apart.
+
+        The median of the differences counts where it is more than twice its standard error.
+        """
+        differences = sorted(a - b for a, b in zip(self.elapsed_ms, other.elapsed_ms, strict=True))
+        if len(differences) < 4:
+            return 0.0
+        quarter = len(differences) // 4
+        spread = differences[-1 - quarter] - differences[quarter]
+        error = 1.2533 * spread / 1.349 / len(differences) ** 0.5
+        median = of_runs.median(differences)
+        return median if abs(median) > 2 * error else 0.0
 
 
 def create_indexes(
@@ -120,6 +140,7 @@ class Runner:
                 reply_bytes=reading[plan.steps][2],
                 modified=of_runs.mean(modified[plan.steps]),
                 operations=of_runs.mean(operations[plan.steps]),
+                elapsed_ms=tuple(elapsed[plan.steps]),
             )
             for plan in plans
         ]
@@ -190,11 +211,15 @@ class _Trial:
                 self.found.append([])
                 continue
             started = time.perf_counter()
-            documents = action()
+            raw = action()
             elapsed += time.perf_counter() - started
             self.operations += 1
-            self.found.append(documents)
+            self.found.append(self._decoded(step, raw))
         return elapsed * 1000
+
+    def _decoded(self, step: Step, raw: list[bytes]) -> list[Document]:
+        options = self.runner.collection(step.collection).codec_options
+        return [document for batch in raw for document in bson.decode_all(batch, options)]
 
     def undo(self) -> None:
         for each in reversed(self._undo):
@@ -211,24 +236,22 @@ class _Trial:
             if query is None:
                 self.found.append([])
                 continue
-            cursor = self._cursor(step, query)
-            explained = cursor.explain()["executionStats"]
+            explained = self._cursor(step, query).explain()["executionStats"]
             documents += explained["totalDocsExamined"]
             keys += explained["totalKeysExamined"]
-            raw = b"".join(self._raw(step, query))
-            size += len(raw)
-            self.found.append(list(self._cursor(step, query)))
+            raw = list(self._cursor(step, query))
+            size += sum(map(len, raw))
+            self.found.append(self._decoded(step, raw))
         return documents, keys, size
 
     def _cursor(self, step: Step, query: Document) -> Any:
-        cursor = self.runner.collection(step.collection).find(query, _projection(step))
-        cursor = cursor.sort(list(step.sort)) if step.sort else cursor
-        return cursor.limit(step.limit) if step.limit else cursor
-
-    def _raw(self, step: Step, query: Document) -> Iterator[bytes]:
+        """The replies of *step* as they come."""
         cursor = self.runner.collection(step.collection).find_raw_batches(query, _projection(step))
-        cursor = cursor.sort(list(step.sort)) if step.sort else cursor
-        return iter(cursor.limit(step.limit) if step.limit else cursor)
+        if step.sort:
+            cursor.sort(list(step.sort))
+        if step.limit:
+            cursor.limit(step.limit)
+        return cursor
 
     def _wanted(self, step: Step) -> bool:
         """Whether *step* is needed: an overflow is read only where the array is full."""
@@ -237,7 +260,7 @@ class _Trial:
         path, bound = step.when
         return any(len(_values(each, path)) >= bound for documents in self.found for each in documents)
 
-    def _prepared(self, step: Step) -> Callable[[], list[Document]] | None:
+    def _prepared(self, step: Step) -> Callable[[], list[bytes]] | None:
         """The operation of *step*, with nothing left to do but to ask the server; None where not needed."""
         if not self._wanted(step):
             return None
@@ -288,7 +311,7 @@ class _Trial:
                     found.setdefault(repr(values), values)
         return list(found.values())
 
-    def _insert(self, step: Step) -> Callable[[], list[Document]] | None:
+    def _insert(self, step: Step) -> Callable[[], list[bytes]] | None:
         change = step.change
         assert change is not None, "an insert says what"
         place = change.place
@@ -300,7 +323,7 @@ class _Trial:
             return None
         collection = self.runner.collection(step.collection)
 
-        def insert() -> list[Document]:
+        def insert() -> list[bytes]:
             if len(documents) == 1:
                 collection.insert_one(documents[0])
             else:
@@ -327,11 +350,11 @@ class _Trial:
             document[nested.name] = objects if nested.shape == "array" else objects[0]
         return document
 
-    def _delete(self, step: Step, query: Document) -> Callable[[], list[Document]]:
+    def _delete(self, step: Step, query: Document) -> Callable[[], list[bytes]]:
         collection = self.runner.collection(step.collection)
         before = list(collection.find(query))
 
-        def delete() -> list[Document]:
+        def delete() -> list[bytes]:
             collection.delete_many(query)
             return []
 
@@ -340,7 +363,7 @@ class _Trial:
             self._undo.append(lambda: collection.insert_many(before))
         return delete
 
-    def _update(self, step: Step, query: Document) -> Callable[[], list[Document]]:
+    def _update(self, step: Step, query: Document) -> Callable[[], list[bytes]]:
         change = step.change
         assert change is not None, "an update says what"
         collection = self.runner.collection(step.collection)
@@ -354,7 +377,7 @@ class _Trial:
         for document in before:
             self._undo.append(partial(collection.replace_one, {"_id": document["_id"]}, document))
 
-        def run() -> list[Document]:
+        def run() -> list[bytes]:
             if newest:
                 self.modified += (
                     collection.find_one_and_update(query, update, sort=[("_id.bucket", -1)]) is not None
@@ -369,7 +392,7 @@ class _Trial:
 
     def _set(
         self, change: Change, query: Document, collection: Collection[Document]
-    ) -> Callable[[], list[Document]]:
+    ) -> Callable[[], list[bytes]]:
         """The new values of the columns, or the former ones where this was run before."""
         key = (collection.name, self.sample.pattern.name, self.number, ".".join(change.place.names))
         forth = self.runner.toggle(key)
@@ -385,7 +408,7 @@ class _Trial:
         absent = {path: "" for path, value in values.items() if value is None}
         update: Document = {**({"$set": wanted} if wanted else {}), **({"$unset": absent} if absent else {})}
 
-        def run() -> list[Document]:
+        def run() -> list[bytes]:
             self.modified += collection.update_many(
                 query, update, array_filters=filters or None
             ).modified_count

@@ -19,7 +19,7 @@ from workbench.catalog.model import Catalog, Column, Table
 from workbench.catalog.reflect import one_snapshot
 from workbench.documents.design.build import text_settings
 from workbench.documents.design.model import Relationship, TableKey, field_name
-from workbench.documents.design.rows import RowQueries, Scope
+from workbench.documents.design.rows import RowQueries, Scope, joined
 from workbench.documents.design.values import Composable, value_type
 from workbench.engines.postgres import Connection
 
@@ -52,7 +52,7 @@ class TableStatistics:
 class FanOut:
     """The children of a parent along *relationship*: a distribution over the parents that have any.
 
-    *childless* is the share of parents without, *orphans* count children whose key is null. *growing*
+    *childless* is the share of parents without, *orphans* count children that refer to no row. *growing*
     says that children come for as long as the parent is there (the median spread of their times is more than
     a tenth of the table's), None where no time is known; *per_day* is then their mean rate a parent.
     """
@@ -340,6 +340,6 @@ def _fan_out_query(
         parent=queries.source(relationship.parent),
         child=queries.source(relationship.child),
         columns=composed.SQL(", ").join(names),
-        present=composed.SQL(" and ").join(composed.SQL("{} is not null").format(each) for each in names),
+        joined=joined(relationship, "c", "p"),
         seconds=seconds,
     )
