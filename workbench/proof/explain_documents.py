@@ -25,7 +25,8 @@ class ExecutionStats:
 
     *stages* are those of the winning plan, the outermost first, a pipeline's own with their dollar;
     *index_names* those that it read, ``_id_`` included. *documents_examined* and *keys_examined* count
-    the collections that a ``$lookup`` reads too. *returned* is what the last stage gave; for an update or
+    the collections that a ``$lookup`` reads too, unless it took in the ``$unwind`` behind it: for that one
+    the server counts nothing. *returned* is what the last stage gave; for an update or
     a delete, the documents it would change. *in_memory_sort* says that a stage sorted what no index gave
     in order. *elapsed_ms* is in whole milliseconds, as the server gives it.
     """
