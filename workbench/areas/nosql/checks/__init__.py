@@ -19,6 +19,7 @@ from workbench.areas.nosql.checks import (
     namespaces,
     references,
     shard_keys,
+    side_by_side,
 )
 from workbench.areas.nosql.checks.context import AREA, Context
 from workbench.areas.nosql.checks.tallies import Question
@@ -52,9 +53,9 @@ CHECKS: tuple[Check, ...] = (
     Check(
         "parallel_arrays",
         "error",
-        "Indexes and queries over two arrays",
-        arrays.parallel_arrays,
-        arrays.array_pairs,
+        "Indexes and queries over two arrays, and records cut into arrays",
+        side_by_side.parallel_arrays,
+        side_by_side.questions,
     ),
     Check("bloated_documents", "error", "Documents of many bytes", documents.bloated_documents),
     Check("keys_are_data", "warn", "Field names that are data", documents.keys_are_data),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections import Counter
+from collections.abc import Iterator, Set
 from typing import Any
 
 from workbench.areas.nosql.checks.context import Context, share, shell, size, spelled
@@ -196,18 +198,24 @@ def keys_are_data(context: Context) -> Iterator[Finding]:
                 yield _keys(context, collection, holder, node)
             elif node.kind == "field" and _positions(node):
                 yield _position_names(context, collection, names, node)
+            elif node.kind == "field" and _numbered(node):
+                yield _keys(context, collection, names, node)
 
 
 def _keys(context: Context, collection: Collection, holder: Names, node: Node) -> Finding:
-    each = node.count / node.parents if node.parents else 0.0
+    folded = node.kind == "key"
+    fields = node.count if folded else sum(child.count for child in node.children)
+    objects = node.parents if folded else node.types.get("object", 0)
+    different = node.keys if folded else len(node.children)
+    each = fields / objects if objects else 0.0
     path = written(holder)
     return context.finding(
         "keys_are_data",
         "warn",
         collection.name,
         holder,
-        title=f"The field names in {path} of {collection.name} are data: {node.keys:,} different ones",
-        why=f"{path} has {each:,.1f} fields in the mean object, {node.keys:,} different names in all. A "
+        title=f"The field names in {path} of {collection.name} are data: {different:,} different ones",
+        why=f"{path} has {each:,.1f} fields in the mean object, {different:,} different names in all. A "
         "value cannot be "
         "searched by its name without knowing it, no index but a wildcard one covers it, a validator cannot "
         "describe "
@@ -217,9 +225,9 @@ def _keys(context: Context, collection: Collection, holder: Names, node: Node) -
         f'[{{"$set": {{{spelled(path)}: {{"$objectToArray": {spelled("$" + path)}}}}}}}]);\n'
         f"{shell(collection.name)}.createIndex({{{spelled(path + '.k')}: 1, {spelled(path + '.v')}: 1}});",
         counted={
-            "different_names": node.keys,
-            "objects": node.parents,
-            "fields": node.count,
+            "different_names": different,
+            "objects": objects,
+            "fields": fields,
             "types": dict(node.types),
         },
         verified=context.exact(collection.name),
@@ -234,6 +242,22 @@ def _positions(node: Node) -> bool:
         and len(fields) == len(node.children)
         and all(name.isascii() and name.isdigit() for name in fields)
     )
+
+
+_PATTERNED, _MOSTLY = 30, 0.9
+
+
+def _numbered(node: Node) -> bool:
+    """Whether the fields are many of one pattern with a number, each in few objects: item_1001, item_1002.
+
+    A block of numbered fields that most objects have (q1 to q40) is a record, and is left alone.
+    """
+    fields = [child for child in node.children if child.kind == "field"]
+    if len(fields) < _PATTERNED or 2 * sum(each.share for each in fields) >= len(fields):
+        return False
+    patterns = Counter(re.sub(r"\d+", "#", each.name) for each in fields)
+    pattern, times = patterns.most_common(1)[0]
+    return "#" in pattern and times >= _MOSTLY * len(fields)
 
 
 def _position_names(context: Context, collection: Collection, names: Names, node: Node) -> Finding:
@@ -386,8 +410,11 @@ def _roles(shape: Shape) -> tuple[str, str, str] | None:
     }
     if not 3 <= len(fields) <= 8 or any(child.types.get("date") for child in fields.values()):
         return None
-    attribute = [name for name, child in fields.items() if child.types.get("string") and _is_attribute(name)]
     value = [name for name in fields if words(name) and words(name)[-1] in _VALUE]
+    beside = {words(name)[:-1] for name in value}
+    attribute = [
+        name for name, child in fields.items() if child.types.get("string") and _is_attribute(name, beside)
+    ]
     entity = [
         name
         for name in fields
@@ -398,9 +425,10 @@ def _roles(shape: Shape) -> tuple[str, str, str] | None:
     return None
 
 
-def _is_attribute(name: str) -> bool:
-    own = [word for word in words(name) if word != "name"]
-    return len(own) == 1 and own[0] in _ATTRIBUTE
+def _is_attribute(name: str, beside: Set[tuple[str, ...]]) -> bool:
+    """Whether the name is that of an attribute's name: key, attribute_name, meta_key *beside* meta_value."""
+    own = tuple(word for word in words(name) if word != "name")
+    return bool(own) and own[-1] in _ATTRIBUTE and (len(own) == 1 or own[:-1] in beside)
 
 
 def _rows(

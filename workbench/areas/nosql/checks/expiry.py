@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from workbench.areas.nosql.checks.context import Context, key_document, share, shell, spelled, types_of
-from workbench.areas.nosql.checks.naming import durable, expiry, transient
+from workbench.areas.nosql.checks.naming import durable, expiry, expiry_elsewhere, transient, words
 from workbench.areas.nosql.checks.tallies import Values, ValueTally
 from workbench.catalog.collections import Collection, CollectionIndex
 from workbench.catalog.shapes import Node, Shape, queried
@@ -30,8 +30,12 @@ def _expiring(collection: Collection, shape: Shape) -> list[Node]:
     return [
         child
         for child in shape.root.children
-        if child.kind == "field" and child.types.get("date") and expiry(child.name)
+        if child.kind == "field" and child.types.get("date") and _says_so(collection, child.name)
     ]
+
+
+def _says_so(collection: Collection, name: str) -> bool:
+    return expiry(name) or (expiry_elsewhere(name) and transient(collection.name))
 
 
 def missing_ttl(context: Context) -> Iterator[Finding]:
@@ -93,8 +97,48 @@ def ttl_on_non_dates(context: Context) -> Iterator[Finding]:
                 continue
             found = [(names, node) for names, node in shape.walk() if queried(names) == index.paths[0]]
             fields = [(names, node) for names, node in found if node.kind == "field"]
+            meant = _meant(shape, index.paths[0]) if not found and shape.full else None
+            if meant is not None:
+                yield _absent(context, collection, index, meant)
             if fields and _kept(fields[0][1]):
                 yield _passed_over(context, collection, index, *fields[0])
+
+
+def _meant(shape: Shape, path: str) -> tuple[str, ...] | None:
+    """The date that a TTL index on *path*, which no document has, is likely meant for."""
+    last = "".join(words(path.split(".")[-1]))
+    dates = [names for names, node in shape.walk() if node.types.get("date") and "[]" not in names]
+    spelled_alike = [names for names in dates if "".join(words(names[-1])) == last]
+    expiring = [names for names in dates if len(names) == 1 and expiry(names[-1])] if expiry(last) else []
+    return next(iter([*spelled_alike, *expiring]), None)
+
+
+def _absent(
+    context: Context, collection: Collection, index: CollectionIndex, meant: tuple[str, ...]
+) -> Finding:
+    path, other = index.paths[0], queried(meant)
+    documents = context.shapes[collection.name].documents
+    after = index.expire_after_s or 0
+    return context.finding(
+        "ttl_on_non_dates",
+        "error",
+        collection.name,
+        tuple(path.split(".")),
+        title=f"The TTL index {index.name} of {collection.name} removes nothing: no document has {path}",
+        why=f"None of {documents:,} documents has {path}, while {other} is there: a document without the "
+        "field of the index never expires, without an error. Source: MongoDB manual, TTL Indexes.",
+        fix=f"{shell(collection.name)}.dropIndex({spelled(index.name)});\n"
+        f"{shell(collection.name)}.createIndex({{{spelled(other)}: 1}}, "
+        f'{{"expireAfterSeconds": {after:.0f}}});',
+        counted={
+            "collection": collection.name,
+            "path": path,
+            "index": index.name,
+            "there_instead": other,
+            "documents": documents,
+        },
+        verified=context.exact(collection.name),
+    )
 
 
 def _kept(node: Node) -> int:

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from bson import ObjectId
 
+from workbench.areas.nosql.checks import other_languages
 from workbench.areas.nosql.checks.context import Context, number_of, share, shell, spelled, types_of
 from workbench.areas.nosql.checks.naming import (
     calendar_day,
@@ -132,7 +133,9 @@ def mixed_types(context: Context) -> Iterator[Finding]:
             if len(families) < 2 or _declared(collection, names):
                 continue
             tally = context.answer(_types_by(shape, names))
-            if tally is not None and discriminator(tally, names) is not None:
+            if tally is not None and (discriminator(tally, names) is not None or _any_value(tally, names)):
+                continue
+            if _positional(shape, names, families):
                 continue
             yield _mixed(context, collection, names, node, families)
 
@@ -156,6 +159,34 @@ def discriminator(tally: TypesByTally, names: Names) -> str | None:
     return None
 
 
+def _any_value(tally: TypesByTally, names: Names) -> bool:
+    """Whether the field is the value of a pair beside whose key the types are mixed as they come.
+
+    The attribute pattern ({k: "power", v: 100}, {k: "colour", v: "red"}) holds any value on purpose. Where
+    the key tells most of the types, the few that are otherwise are mistakes.
+    """
+    if words(last_name(names))[-1:] not in (("value",), ("val",), ("v",)) or names[-2:-1] != ("[]",):
+        return False
+    largest = max(tally.types.values(), default=0)
+    for other, counts in tally.by.items():
+        if other[1].lower() not in ("k", "key", "name", "attribute", "attr") or other[0] != len(names) - 1:
+            continue
+        by_value: dict[Any, Counter[str]] = {}
+        for (value, family), count in counts.items():
+            by_value.setdefault(value, Counter())[family] += count
+        wrong = sum(each.total() - max(each.values()) for each in by_value.values())
+        return len(by_value) > 1 and wrong * 2 > tally.types.total() - largest
+    return False
+
+
+def _positional(shape: Shape, names: Names, families: Mapping[str, int]) -> bool:
+    """Whether arrays of one short length hold the types in equal parts, as pairs [[150, 75], "a.png"] do."""
+    lengths = shape.node(*names[:-1]).lengths if names[-1] == "[]" else None
+    if lengths is None or not 2 <= lengths.minimum == lengths.maximum <= 8 or lengths.count < 10:
+        return False
+    return all(count % lengths.count == 0 for count in families.values())
+
+
 def _declared(collection: Collection, names: Names) -> bool:
     """Whether the validator names several types for the field, so that the mixture is meant."""
     schema: Any = (collection.validator or {}).get("$jsonSchema")
@@ -173,7 +204,7 @@ def _declared(collection: Collection, names: Names) -> bool:
 def _mixed(
     context: Context, collection: Collection, names: Names, node: Node, families: Mapping[str, int]
 ) -> Finding:
-    main = "array" if "array" in families else max(families, key=lambda name: (families[name], name))
+    main = _kept(families)
     others = sum(families.values()) - families[main]
     path = written(names)
     alias = max((name for name in node.types if type_family(name) == main), key=lambda name: node.types[name])
@@ -208,7 +239,17 @@ def _mixed(
     )
 
 
+def _kept(families: Mapping[str, int]) -> str:
+    """The family that the others are to become: the richer one beside strings, else the most frequent."""
+    for richer in ("array", "date", "objectId"):
+        if richer in families and (richer == "array" or set(families) == {richer, "string"}):
+            return richer
+    return max(families, key=lambda name: (families[name], name))
+
+
 _CONVERTIBLE = ("date", "string", "objectId", "bool", "number")
+_YES = ["true", "yes", "y", "1", "on", "ja", "si", "oui", "sim"]
+_NO = ["false", "no", "n", "0", "off", "nein", "non", "nao"]
 
 
 def _made_one(collection: str, names: Names, alias: str, main: str) -> str:
@@ -221,6 +262,8 @@ def _made_one(collection: str, names: Names, alias: str, main: str) -> str:
         lines.append(
             f"{shell(collection)}.updateMany({others}, [{_set(path, f'[{spelled(chr(36) + path)}]')}]);"
         )
+    elif plain and main == "bool":
+        lines.append(f"{shell(collection)}.updateMany({others}, [{_set(path, _truth(path))}]);")
     elif plain and main in _CONVERTIBLE:
         lines.append(f"{shell(collection)}.updateMany({others}, [{_set(path, _convert(path, alias))}]);")
     types = ["int", "long", "double", "decimal"] if main == "number" else alias
@@ -230,6 +273,17 @@ def _made_one(collection: str, names: Names, alias: str, main: str) -> str:
 
 def _set(path: str, expression: str) -> str:
     return f'{{"$set": {{{spelled(path)}: {expression}}}}}'
+
+
+def _truth(path: str) -> str:
+    """The expression that makes yes and no a bool, and leaves the rest: $convert makes any text true."""
+    kept = spelled("$" + path)
+    said = f'{{"$toLower": {{"$convert": {{"input": {kept}, "to": "string", "onError": "", "onNull": ""}}}}}}'
+    branches = ", ".join(
+        f'{{"case": {{"$in": [{said}, {spelled(texts)}]}}, "then": {then}}}'
+        for texts, then in ((_YES, "true"), (_NO, "false"))
+    )
+    return f'{{"$switch": {{"branches": [{branches}], "default": {kept}}}}}'
 
 
 def _convert(path: str, to: str) -> str:
@@ -295,7 +349,8 @@ def _siblings(shape: Shape, names: Names) -> list[Node]:
 
 
 def _currency_beside(shape: Shape, names: Names) -> bool:
-    return any("".join(words(child.name)) in _CURRENCY_NAMES for child in _siblings(shape, names))
+    beside = {"".join(words(child.name)) for child in _siblings(shape, names)}
+    return any(name in _CURRENCY_NAMES or other_languages.currency(name) for name in beside)
 
 
 _UNITS = (("unit",), ("units",), ("uom",), ("measure",))
@@ -397,7 +452,20 @@ def _worth_counting(node: Node) -> bool:
     """Whether a sample of the strings holds such, or other values of the field are dates, numbers or ids."""
     kinds = {"iso date", "iso datetime", "integer", "decimal", "objectId", "uuid"}
     other = {"date", "objectId", "uuid", "int", "long", "double", "decimal"} & set(node.types)
-    return bool(other or kinds & set(node.formats) or _DATE_WORDS & set(words(node.name)))
+    own = words(node.name)
+    return bool(
+        other
+        or kinds & set(node.formats)
+        or _DATE_WORDS & set(own)
+        or other_languages.date(own)
+        or _of_even_length(node)
+    )
+
+
+def _of_even_length(node: Node) -> bool:
+    """Whether the strings are about as long as each other and as a date written in words or digits."""
+    lengths = node.string_lengths
+    return lengths is not None and lengths.minimum >= 8 and lengths.maximum <= min(40, lengths.minimum + 6)
 
 
 def date_as_string(context: Context) -> Iterator[Finding]:
@@ -637,16 +705,20 @@ def _target(context: Context, names: Names, tally: ValueTally, form: _Form) -> _
 
 
 def _by_likeness(context: Context, names: Names, form: _Form) -> list[str]:
-    """Collections whose ``_id`` has the type, those the name points to first; of numbers these alone."""
+    """Collections whose ``_id`` has the type: those the name points to, then the largest (of no numbers)."""
     stem = reference_stem(last_name(names)) or "_".join(words(last_name(names)))
     named: list[str] = []
-    others: list[str] = []
+    others: list[tuple[int, str]] = []
     for collection, shape in context.shaped():
         identity = next((child for child in shape.root.children if child.name == "_id"), None)
         if identity is not None and form.alias in {*identity.types, *map(type_family, identity.types)}:
             alike = singular("_".join(words(collection.name))) == stem
-            (named if alike else others).append(collection.name)
-    return [*named, *([] if form.alias == "number" else sorted(others)[:20])]
+            if alike:
+                named.append(collection.name)
+            else:
+                others.append((-shape.documents, collection.name))
+    largest = [name for _, name in sorted(others)[:20]]
+    return [*named, *([] if form.alias == "number" else largest)]
 
 
 def _id(

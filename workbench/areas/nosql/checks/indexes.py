@@ -33,7 +33,7 @@ def too_many_indexes(context: Context) -> Iterator[Finding]:
             if bytes_of_all is not None and collection.size_bytes
             else ""
         )
-        never = [index.name for index in collection.indexes if index.accesses == 0 and index.name != "_id_"]
+        never = [index.name for index in collection.indexes if _unused(context, collection, index)]
         yield context.finding(
             "too_many_indexes",
             "error" if count >= NEAR_LIMIT else "warn",

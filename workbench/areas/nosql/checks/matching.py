@@ -38,11 +38,40 @@ def _patterns(part: Any, path: str) -> Iterator[tuple[str, str, bool]]:
             for _, pattern, folded in _patterns(_expression(part["$regex"]), path):
                 yield path, pattern, folded or "i" in options
         for name, value in part.items():
-            if name not in ("$regex", "$options"):
+            if name == "$expr":
+                yield from _computed(value)
+            elif name not in ("$regex", "$options"):
                 yield from _patterns(value, path if name.startswith("$") else f"{path}.{name}".lstrip("."))
     elif isinstance(part, list | tuple):
         for each in part:
             yield from _patterns(each, path)
+
+
+_FOLDING = ("$toLower", "$toUpper", "$strcasecmp")
+
+
+def _computed(part: Any) -> Iterator[tuple[str, str, bool]]:
+    """The same of an expression: text that is compared in lower case has no pattern, "" stands for it."""
+    if isinstance(part, list | tuple):
+        for each in part:
+            yield from _computed(each)
+    if not isinstance(part, Mapping):
+        return
+    for name, value in part.items():
+        if name in _FOLDING:
+            paths = value if isinstance(value, list | tuple) else [value]
+            yield from ((path, "", True) for path in map(_field, paths) if path)
+        elif name in ("$regexMatch", "$regexFind") and isinstance(value, Mapping):
+            path, options = _field(value.get("input")), str(value.get("options", ""))
+            for _, pattern, folded in _patterns(_expression(value.get("regex")), path):
+                yield path, pattern, folded or "i" in options
+        else:
+            yield from _computed(value)
+
+
+def _field(value: Any) -> str:
+    """The path that an expression names (``$address.city``), "" where it names none."""
+    return value[1:] if isinstance(value, str) and value[:1] == "$" and value[:2] != "$$" else ""
 
 
 def _expression(value: Any) -> Any:
@@ -153,15 +182,13 @@ def _insensitive(
         found[0] if found else (path,),
         title=f"{path} of {collection.name} is matched without regard to case, and no index is",
         why=f"{len(folded)} {'shape' if len(folded) == 1 else 'shapes'} of operation"
-        f"{f' ({times:,} times on record)' if times else ''} match {path} by a pattern with the option i, "
-        "such as "
-        f"/{folded[0][0]}/i. It reads every key of an index, or every document.{spellings} Source: MongoDB "
-        "manual, $regex, "
+        f"{f' ({times:,} times on record)' if times else ''} match {path} {_how(folded)}. "
+        f"It reads every key of an index, or every document.{spellings} Source: MongoDB manual, $regex, "
         "Index Use; Case-Insensitive Indexes.",
         fix=f"{shell(collection.name)}.createIndex({{{spelled(path)}: 1}}, "
         '{"name": ' + spelled(f"{path}_without_case") + ', "collation": {"locale": "en", "strength": 2}});\n'
-        f'{shell(collection.name)}.find({{{spelled(path)}: value}}).collation({{"locale": "en", "strength": '
-        f"2}});",
+        f'{shell(collection.name)}.find({{{spelled(path)}: "<value>"}})'
+        '.collation({"locale": "en", "strength": 2});',
         counted={
             "collection": collection.name,
             "path": path,
@@ -174,6 +201,13 @@ def _insensitive(
         summary="The operations on record were read.",
         unverified_because="no engine was there on which to compare the two",
     )
+
+
+def _how(folded: list[tuple[str, Operation]]) -> str:
+    pattern = next((pattern for pattern, _ in folded if pattern), "")
+    if pattern:
+        return f"by a pattern with the option i, such as /{pattern}/i"
+    return "by an expression that changes its case first"
 
 
 def unanchored_regex(context: Context) -> Iterator[Finding]:
@@ -216,8 +250,8 @@ def _loose(
         "bound to no start: it "
         f"reads {of} or their index keys each time. Source: MongoDB manual, $regex, Index Use.",
         fix=f'{shell(collection.name)}.createIndex({{{spelled(path)}: "text"}});\n'
-        f'{shell(collection.name)}.find({{"$text": {{"$search": words}}}});  // whole words; a search index '
-        "for parts of them",
+        f'{shell(collection.name)}.find({{"$text": {{"$search": "<words>"}}}});'
+        "  // whole words; a search index for parts of them",
         counted={
             "collection": collection.name,
             "path": path,

@@ -7,9 +7,11 @@ hundreds of public schemas.
 from __future__ import annotations
 
 import re
+import unicodedata
 from functools import lru_cache
 from typing import Literal
 
+from workbench.areas.nosql.checks import other_languages
 from workbench.areas.nosql.checks.tallies import Names
 
 _HUMP = re.compile(r"([a-z\d])([A-Z])")
@@ -19,8 +21,11 @@ _NO_LETTER = re.compile(r"[^a-z]+")
 
 @lru_cache(maxsize=20_000)
 def words(name: str) -> tuple[str, ...]:
-    """The words of a name in lower case: ``unitPriceUSD`` and ``unit_price_usd`` are unit, price, usd."""
-    apart = _ACRONYM.sub(r"\1_\2", _HUMP.sub(r"\1_\2", name)).lower()
+    """The words of a name in lower case, without accents: ``unitPriceUSD`` is unit, price, usd."""
+    plain = "".join(
+        each for each in unicodedata.normalize("NFKD", name) if not unicodedata.combining(each)
+    ).replace("ß", "ss")
+    apart = _ACRONYM.sub(r"\1_\2", _HUMP.sub(r"\1_\2", plain)).lower()
     return tuple(word for word in _NO_LETTER.split(apart) if word)
 
 
@@ -46,6 +51,7 @@ def word_set(text: str) -> frozenset[str]:
 _CURRENCIES = word_set(
     "usd eur gbp chf jpy cny inr cad aud sek nok dkk pln brl mxn dollar dollars euro euros"
 )
+_CODES_OF_CURRENCIES = word_set("usd eur gbp chf jpy cny inr cad aud brl mxn")
 _BESIDE = _CURRENCIES | word_set(
     "ytd mtd qtd year month quarter last this next current previous old new min max net gross due paid "
     "owed in local base incl excl including excluding before after today"
@@ -83,6 +89,10 @@ def money(names: Names, collection: str) -> Literal["surely", "perhaps", ""]:
     own = words(last_name(names))
     if not own or set(own) & _NO_MONEY:
         return ""
+    if other_languages.money(own) or _in_a_currency(own):
+        return "surely"
+    if other_languages.no_money(own):
+        return ""
     before_per = own[: own.index("per")] if "per" in own[1:] else own
     heads = [word for word in before_per if word not in _BESIDE]
     head = heads[-1] if heads else ""
@@ -103,12 +113,17 @@ def money(names: Names, collection: str) -> Literal["surely", "perhaps", ""]:
     return ""
 
 
+def _in_a_currency(own: tuple[str, ...]) -> bool:
+    """Whether the name ends with one currency and is no pair of them: walletUsd, but not eur_usd."""
+    return len(own) > 1 and own[-1] in _CODES_OF_CURRENCIES and not _CURRENCIES & set(own[:-1])
+
+
 _QUANTITIES = word_set(
     "qty quantity quantities count counts age weight height width length depth stock score rating "
     "rate percent percentage pct lat latitude lon lng longitude altitude duration distance temperature "
     "humidity pressure speed views likes visits clicks points hours minutes seconds days area "
     "capacity inventory available reserved population discount average avg mean median min max "
-    "threshold interval"
+    "threshold interval nights guests beds bedrooms bathrooms seats pages minimum maximum"
 )
 _CODES = word_set(
     "id ids code codes no nr num number phone telephone mobile fax zip zipcode postal postcode plz "
@@ -124,7 +139,7 @@ def quantity(names: Names, collection: str) -> bool:
     own = set(words(last_name(names)))
     if money(names, collection):
         return True
-    return bool(own & _QUANTITIES) and not own & (_CODES - _QUANTITIES)
+    return bool(own & _QUANTITIES or other_languages.quantity(own)) and not own & (_CODES - _QUANTITIES)
 
 
 def code(names: Names) -> bool:
@@ -143,7 +158,26 @@ def calendar_day(names: Names) -> bool:
     """Whether the name says a day of the calendar, which has no time and no zone: a birthday, a holiday."""
     text = last_name(names)
     lower = text.lower()
-    return bool(set(words(text)) & _CALENDAR) or "birth" in lower or lower == "_id"
+    return (
+        bool(set(words(text)) & _CALENDAR)
+        or "birth" in lower
+        or lower == "_id"
+        or other_languages.birthday("".join(words(text)))
+    )
+
+
+_MADE = re.compile(
+    r"(?:(?:created|inserted|added|registered|placed|ordered|published|posted|logged|recorded|received|sent|"
+    r"occurred|captured|ingested|started|opened|submitted|joined|purchased)(?:at|on|date|time|timestamp)?|"
+    r"(?:creation|insertion|order|sale|purchase|log|transaction|registration|signup)"
+    r"(?:at|on|date|time|timestamp)|date(?:created|added|ordered)|timestamp|ts|"
+    r"(?:erstellt|angelegt)(?:am)?|creado(?:en|el)?|fecha(?:creacion|pedido|alta)|bestelldatum|creele)"
+)
+
+
+def when_made(path: str) -> bool:
+    """Whether the last name of a queried path says when the document was made or the thing happened."""
+    return bool(_MADE.fullmatch("".join(words(path.split(".")[-1]))))
 
 
 _RAW = word_set("iso string str text raw original display formatted label human pretty version")
@@ -178,10 +212,17 @@ def expiry(name: str) -> bool:
     return bool(_EXPIRY.fullmatch("".join(words(name))))
 
 
+def expiry_elsewhere(name: str) -> bool:
+    """Whether a field's name says so in another language."""
+    return other_languages.expiry(words(name))
+
+
 def transient(collection: str) -> bool:
     """Whether a collection's name says that its documents are of use for a while: sessions, tokens, carts."""
     own = [singular(word) for word in words(collection)]
-    return any(word in _TRANSIENT for word in own) and not durable(collection)
+    return (any(word in _TRANSIENT for word in own) or other_languages.transient(own)) and not durable(
+        collection
+    )
 
 
 def durable(collection: str) -> bool:
@@ -190,6 +231,8 @@ def durable(collection: str) -> bool:
     The last word decides (user_sessions are sessions), but for codes and keys, which are what they are of.
     """
     own = [singular(word) for word in words(collection)]
+    if len(own) > 1 and own[-1] == "ticket" and own[-2] in ("matchmaking", "queue", "session", "login"):
+        return False
     if own and own[-1] in ("code", "key"):
         return bool(_DURABLE & set(own[:-1]))
     return bool(own) and own[-1] in _DURABLE

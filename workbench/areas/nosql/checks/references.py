@@ -274,11 +274,11 @@ def _joined(
         "can be kept together: the few fields that are shown, copied into the document, and updated when "
         "they change. "
         "Source: MongoDB manual, Reduce $lookup Operations.",
-        fix=f"// extended reference: write the fields of {', '.join(targets)} that these reads show into "
-        f"{name}, once with\n"
-        f'{shell(name)}.aggregate([{{"$lookup": {spelled(dict(next(lookups(joined[0].pipeline))))}}}, '
-        f'{{"$merge": {{"into": {spelled(name)}}}}}]);  // and project them, then in one transaction with '
-        "their changes",
+        fix=f"// extended reference: copy the few fields of {', '.join(targets)} that these reads show "
+        f"into {name}, and write them again, in one transaction, when they change:\n"
+        f'// {shell(name)}.aggregate([{{"$lookup": {spelled(dict(next(lookups(joined[0].pipeline))))}}}, '
+        '{"$project": the fields that are shown}, '
+        f'{{"$merge": {{"into": {spelled(name)}}}}}]);',
         counted={"reads": all_of_them, "with_lookup": with_join, "targets": targets, "unit": unit},
         verified=True,
         summary="The operations on record were counted.",

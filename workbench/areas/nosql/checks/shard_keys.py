@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from workbench.areas.nosql.checks.context import Context, key_document, share, shell
+from workbench.areas.nosql.checks.naming import when_made
 from workbench.areas.nosql.checks.tallies import Keys, KeyTally
 from workbench.catalog.collections import Collection
-from workbench.catalog.shapes import Shape
+from workbench.catalog.shapes import Shape, queried
 from workbench.proof.findings import Finding
 
 FEW = 256  # different keys: no more chunks than these can ever be
@@ -75,11 +76,9 @@ def _coarse(context: Context, collection: Collection, key: Key, tally: KeyTally,
         why=f"{tally.documents:,} documents have {many} different keys, and {most:,} of them "
         f"({share(most, tally.documents)}) have "
         f"{shown}: {reason}. Source: MongoDB manual, Choose a Shard Key.",
-        fix=f'db.adminCommand({{"refineCollectionShardKey": "{context.catalog.database}.{collection.name}", '
-        '"key": '
-        f"{key_document(refined or list(key))}}});  // after "
-        f"{shell(collection.name)}.createIndex({key_document(refined)}); "
-        "or reshardCollection by a field that the queries name",
+        fix=f"{shell(collection.name)}.createIndex({key_document(refined)});\n"
+        f'db.adminCommand({{"refineCollectionShardKey": "{context.catalog.database}.{collection.name}", '
+        f'"key": {key_document(refined)}}});  // or reshardCollection by a field that the queries name',
         counted={
             "documents": tally.documents,
             "different_keys": distinct,
@@ -97,18 +96,30 @@ def monotonic_shard_key(context: Context) -> Iterator[Finding]:
     A hashed first field is left alone. Source: MongoDB manual, Choose a Shard Key, Monotonically Changing
     Shard Keys.
     """
-    for collection, _, key in shard_keys(context):
+    for collection, shape, key in shard_keys(context):
         tally = context.answer(_keys(collection, key))
         if tally is None or tally.documents < ENOUGH or key[0][1] == "hashed" or collection.clustered:
             continue
         firsts = {value[0] for value in tally.distinct}
         if len(firsts) * 2 < len(tally.distinct) or len(firsts) < ENOUGH / 2:
             continue  # few values repeat: that is the other check's
-        if tally.rising >= RISING * (tally.documents - 1):
-            yield _rising(context, collection, key, tally)
+        in_order = tally.rising >= RISING * (tally.documents - 1)
+        if in_order or _time_of_writing(shape, key[0][0]):
+            yield _rising(context, collection, key, tally, in_order=in_order)
 
 
-def _rising(context: Context, collection: Collection, key: Key, tally: KeyTally) -> Finding:
+def _time_of_writing(shape: Shape, path: str) -> bool:
+    """Whether the field at *path* is a date in every document, and by its name the time it was made.
+
+    Restored or migrated documents are not stored in its order, and yet what comes next is always the latest.
+    """
+    node = next((node for names, node in shape.walk() if queried(names) == path), None)
+    return node is not None and set(node.types) == {"date"} and when_made(path)
+
+
+def _rising(
+    context: Context, collection: Collection, key: Key, tally: KeyTally, *, in_order: bool
+) -> Finding:
     first = key[0][0]
     hashed = [(first, "hashed"), *key[1:]]
     return context.finding(
@@ -117,13 +128,21 @@ def _rising(context: Context, collection: Collection, key: Key, tally: KeyTally)
         collection.name,
         (first,),
         title=f"The shard key of {collection.name} begins with {first}, which only grows",
-        why=f"{tally.rising:,} of {tally.documents - 1:,} documents have a {first} not below that of the one "
-        "before, in the order in "
-        "which they are stored: all inserts go to the shard with the highest range. Source: MongoDB manual, "
+        why=(
+            f"{tally.rising:,} of {tally.documents - 1:,} documents have a {first} not below that of the one "
+            "before, in the order in which they are stored"
+            if in_order
+            else f"{first} is a date in all {tally.documents:,} documents and, by its name, the time at "
+            "which each was made; new ones have the latest"
+        )
+        + ": all inserts go to the shard with the highest range. Source: MongoDB manual, "
         "Choose a "
         "Shard Key.",
         fix=f'db.adminCommand({{"reshardCollection": "{context.catalog.database}.{collection.name}", "key": '
         f"{key_document(hashed)}}});  // or begin with a field that the queries name",
         counted={"documents": tally.documents, "not_below_the_one_before": tally.rising},
-        verified=context.exact(collection.name),
+        verified=in_order and context.exact(collection.name),
+        unverified_because=""
+        if in_order
+        else f"the documents are stored in another order: that {first} only grows is by its name",
     )

@@ -40,6 +40,9 @@ def reached(value: Any, names: Names) -> Iterator[Any]:
         yield value
         return
     first, rest = names[0], names[1:]
+    if not rest and isinstance(value, dict) and first in value:  # most questions are about such a field
+        yield value[first]
+        return
     if first == "[]":
         if isinstance(value, list):
             for element in value:
@@ -100,11 +103,16 @@ class ValueTally:
     rounding: int = 0  # doubles a hair beside an amount of at most four decimals: 3599.9700000000003
     rounding_examples: list[float] = field(default_factory=list)
     double_sum: float = 0.0
-    exact_sum: Decimal = Decimal(0)
+    _ten_thousandths: int = 0
     past: int = 0  # dates before now
     long_past: int = 0  # dates more than a day before now
     distinct: Counter[Any] = field(default_factory=Counter)
     complete: bool = True
+
+    @property
+    def exact_sum(self) -> Decimal:
+        """The sum of the doubles, each rounded to four decimals; exact while they are below 10**11."""
+        return Decimal(self._ten_thousandths).scaleb(-4)
 
     def add(self, document: Document) -> None:
         self.documents += 1
@@ -139,7 +147,7 @@ class ValueTally:
         if value != value or value in (float("inf"), float("-inf")):
             return
         self.double_sum += value
-        self.exact_sum += Decimal(repr(value)).quantize(Decimal("0.0001")) if abs(value) < 1e15 else 0
+        self._ten_thousandths += round(value * 10_000)
         if value == int(value):
             self.whole += 1
         elif value == round(value, 2):
@@ -157,8 +165,9 @@ class ValueTally:
 
     def _distinct(self, kind: str, value: Any) -> None:
         key = (kind, hashable(value))
-        if key in self.distinct or len(self.distinct) < DISTINCT_LIMIT:
-            self.distinct[key] += 1
+        times = self.distinct.get(key, 0)
+        if times or len(self.distinct) < DISTINCT_LIMIT:
+            self.distinct[key] = times + 1
         else:
             self.complete = False
 
@@ -172,7 +181,7 @@ def hashable(value: Any) -> Any:
     return value
 
 
-_NUMBER = re.compile(r"[+-]?(?:0|[1-9]\d{0,17})(?:\.\d{1,12})?\Z")
+_NUMBER = re.compile(r"[+-]?(?:0|[1-9]\d{0,17})(?:\.\d{1,40})?\Z")
 _HEX24 = re.compile(r"[0-9a-fA-F]{24}\Z")
 _UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\Z")
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}\Z")
@@ -180,9 +189,12 @@ _ISO_DATETIME = re.compile(
     r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?::\d{2}(?:[.,]\d{1,9})?)?\s?(?:Z|[+-]\d{2}(?::?\d{2})?)?\Z"
 )
 _DAY_MONTH_YEAR = re.compile(r"(\d{1,4})[/.](\d{1,2})[/.](\d{1,4})(?:[ T,]+\d{1,2}:\d{2}(?::\d{2})?.*)?\Z")
+_WEEKDAY = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]{0,6},? "
+_MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6}\.?"
 _WRITTEN_DATE = re.compile(
-    r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? (?:\d{1,2} [A-Z][a-z]{2}|[A-Z][a-z]{2} \d{1,2}),? "
-    r"\d{4} \d{2}:\d{2}"
+    rf"(?:{_WEEKDAY})?(?:\d{{1,2}}[ -]{_MONTH}|{_MONTH} \d{{1,2}})[, -]{{1,2}}\d{{4}}"
+    r"(?:,? (?:at )?\d{1,2}:\d{2}.{0,30})?\Z"
+    rf"|{_WEEKDAY}{_MONTH} {{1,2}}\d{{1,2}} \d{{2}}:\d{{2}}(?::\d{{2}})? (?:[A-Z]{{2,5}} )?\d{{4}}\Z"
 )
 
 

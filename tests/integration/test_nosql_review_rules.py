@@ -1,0 +1,258 @@
+"""The review on databases of other styles: what each rule tells, and the near miss that it leaves alone."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from bson import ObjectId, json_util
+from pymongo.database import Database
+
+from workbench.areas.nosql.review import review
+from workbench.catalog.collections import Operation
+from workbench.documents.shape import infer
+from workbench.documents.source import scratch_source
+from workbench.engines.mongo import Document
+from workbench.proof.findings import Finding
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+
+
+def reviewed(database: Database[Document], **options: Any) -> list[Finding]:
+    source = scratch_source(database, title="test")
+    shapes = {each.name: infer(each.name, source.batches(each.name)) for each in source.catalog.collections}
+    return review(source, shapes, **options)
+
+
+def told(findings: list[Finding], check: str) -> list[str]:
+    return [each.object.partition(".")[2] for each in findings if each.check == check]
+
+
+def test_money_in_other_languages(mongo: Database[Document]) -> None:
+    """Prices of German, Spanish, French and compound names are money; weights and percentages are not."""
+    mongo.artikel.insert_many(
+        {
+            "verkaufspreis": 1.25 + number,
+            "precioUnitario": 2.35 + number,
+            "coût": 3.15 + number,
+            "walletUsd": 4.45 + number,
+            "gewicht": 1.25 + number,
+            "peso": 1.35 + number,
+            "rabatt_prozent": 2.55,
+            "eur_usd": 1.09,
+        }
+        for number in range(50)
+    )
+
+    assert told(reviewed(mongo), "money_as_double") == [
+        "artikel.coût",
+        "artikel.precioUnitario",
+        "artikel.verkaufspreis",
+        "artikel.walletUsd",
+    ]
+
+
+def test_numbers_and_dates_in_other_languages(mongo: Database[Document]) -> None:
+    """A stock and a delivery date in text are told; a postal code, a telephone and a birthday are not."""
+    mongo.pedidos.insert_many(
+        {
+            "lagerbestand": str(number),
+            "cantidad": str(number),
+            "minimum_nights": str(number),
+            "fechaEntrega": f"{number % 28 + 1:02d}/07/2024",
+            "plz": f"1{number:04d}",
+            "telefono": f"93{number:07d}",
+            "geburtsdatum": f"1984-05-{number % 28 + 1:02d}",
+        }
+        for number in range(60)
+    )
+    findings = reviewed(mongo)
+
+    assert told(findings, "number_as_string") == [
+        "pedidos.cantidad",
+        "pedidos.lagerbestand",
+        "pedidos.minimum_nights",
+    ]
+    assert told(findings, "date_as_string") == ["pedidos.fechaEntrega"]
+
+
+@pytest.mark.parametrize(
+    "text", ["Fri May 25 06:51:27 UTC 2007", "Feb 20 2015", "May 25, 2007", "25-May-2007", "1.2.2024"]
+)
+def test_dates_as_people_write_them(mongo: Database[Document], text: str) -> None:
+    """Dates in words are dates, whatever the field is called; so is none of text that has a year in it."""
+    mongo.permits.insert_many(
+        {"issued": text, "remark": f"Brewed in May, bottle {number} of 2015"} for number in range(60)
+    )
+
+    assert told(reviewed(mongo), "date_as_string") == ["permits.issued"]
+
+
+def test_expiry_in_other_languages(mongo: Database[Document]) -> None:
+    """Carts and sessions with a date of expiry need a TTL index; products with a best-before date do not."""
+    past = NOW - timedelta(days=30)
+    for name, field in (("carritos", "caduca_en"), ("Sitzungen", "ablaufdatum"), ("productos", "caducidad")):
+        mongo[name].insert_many({field: past} for _ in range(50))
+
+    assert told(reviewed(mongo), "missing_ttl") == ["Sitzungen.ablaufdatum", "carritos.caduca_en"]
+
+
+def test_ttl_index_on_a_field_that_no_document_has(mongo: Database[Document]) -> None:
+    """A TTL index beside the field that it is meant for removes nothing; its fix makes it work.
+
+    One on a field that marks the few documents that are to go is left alone.
+    """
+    mongo.otp.insert_many({"code": str(number), "expiresAt": NOW} for number in range(50))
+    mongo.otp.create_index("expires", expireAfterSeconds=0)
+    mongo.notes.insert_many({"text": "x", "createdAt": NOW} for _ in range(50))
+    mongo.notes.create_index("deletedAt", expireAfterSeconds=3600)
+    findings = reviewed(mongo)
+
+    assert told(findings, "ttl_on_non_dates") == ["otp.expires"]
+    (finding,) = [each for each in findings if each.check == "ttl_on_non_dates"]
+    assert finding.fix.splitlines() == [
+        'db.getCollection("otp").dropIndex("expires_1");',
+        'db.getCollection("otp").createIndex({"expiresAt": 1}, {"expireAfterSeconds": 0});',
+    ]
+    mongo.otp.drop_index("expires_1")
+    mongo.otp.create_index("expiresAt", expireAfterSeconds=10**6)
+    assert not told(reviewed(mongo), "ttl_on_non_dates")
+
+
+def test_records_cut_into_arrays(mongo: Database[Document]) -> None:
+    """Arrays of as many elements in each document are told; of one length, or of chance, they are not."""
+    mongo.polls.insert_many(
+        {
+            "labels": ["x"] * (number % 5 + 2),
+            "votes": [1] * (number % 5 + 2),
+            "south_west": [1.5, 2.5],
+            "north_east": [3.5, 4.5],
+            "tags": ["t"] * (number % 4),
+            "marks": ["m"] * ((number + 1) % 4),
+        }
+        for number in range(80)
+    )
+    findings = reviewed(mongo)
+
+    assert told(findings, "parallel_arrays") == ["polls.labels"]
+    assert "labels, votes" in next(each.title for each in findings if each.check == "parallel_arrays")
+
+
+def test_names_with_a_number_in_them_are_data(mongo: Database[Document]) -> None:
+    """Dozens of fields item_1001, item_1002 … in few objects each are data; questions 1 to 40 are fields."""
+    mongo.players.insert_many(
+        {
+            "inventory": {f"item_{1000 + (number * 7 + each) % 60}": 1 for each in range(4)},
+            "answers": {f"q{each}": each for each in range(40)},
+        }
+        for number in range(200)
+    )
+
+    assert told(reviewed(mongo), "keys_are_data") == ["players.inventory"]
+
+
+def test_rows_of_meta_keys(mongo: Database[Document]) -> None:
+    """A document for each meta_key and meta_value of a user is a row of attributes."""
+    keys = ("theme", "city", "size", "avatar")
+    mongo.user_meta.insert_many(
+        {"user_id": user, "meta_key": key, "meta_value": f"{key} {user}"}
+        for user in range(60)
+        for key in keys
+    )
+    mongo.texts.insert_many(
+        {"page_id": page, "locale": key, "text_value": "x"} for page in range(60) for key in keys
+    )
+
+    assert told(reviewed(mongo), "entity_attribute_value") == ["user_meta"]
+
+
+def test_shard_key_on_the_time_of_writing(mongo: Database[Document]) -> None:
+    """createdAt only grows, in whatever order documents were restored; a birthday and a hash do not."""
+    for name in ("orders", "people", "logs"):
+        mongo[name].insert_many(
+            {
+                "createdAt": NOW - timedelta(minutes=number * 7919 % 5000),
+                "born": NOW - timedelta(days=number * 7919 % 9000),
+            }
+            for number in range(300)
+        )
+    keys: dict[str, Any] = {
+        "orders": (("createdAt", 1),),
+        "people": (("born", 1),),
+        "logs": (("createdAt", "hashed"),),
+    }
+    findings = reviewed(mongo, shard_keys=keys)
+
+    assert told(findings, "monotonic_shard_key") == ["orders.createdAt"]
+    (finding,) = [each for each in findings if each.check == "monotonic_shard_key"]
+    assert not finding.verified
+    assert "by its name" in finding.unverified_because
+
+
+def test_case_changed_by_an_expression(mongo: Database[Document]) -> None:
+    """A comparison in lower case, and $regexMatch with i, are matches without regard to case; $add is none."""
+    mongo.users.insert_many({"login": f"User{number}", "city": "Rom", "age": number} for number in range(50))
+    operations = [
+        Operation("users", "find", {"$expr": {"$eq": [{"$toLower": "$login"}, "user1"]}}),
+        Operation(
+            "users",
+            "find",
+            {"$expr": {"$regexMatch": {"input": "$city", "regex": "^rom", "options": "i"}}},
+        ),
+        Operation("users", "find", {"$expr": {"$gt": [{"$add": ["$age", 1]}, 3]}}),
+    ]
+
+    assert told(reviewed(mongo, operations=operations), "case_insensitive_match_without_collation") == [
+        "users.city",
+        "users.login",
+    ]
+
+
+def test_positions_and_pairs_of_any_type(mongo: Database[Document]) -> None:
+    """Tuples by position and values of attribute pairs are of several types on purpose; a zip is not."""
+    mongo.companies.insert_many(
+        {
+            "sizes": [[[150, 75], "a.png"], [[250, 125], "b.png"]],
+            "traits": [{"k": ("colour", "power")[number % 2], "v": ("red", 100)[number // 2 % 2]}],
+            "zip": "" if number % 9 == 0 else number,
+        }
+        for number in range(90)
+    )
+
+    assert told(reviewed(mongo), "mixed_types") == ["companies.zip"]
+
+
+def test_fixes_of_mixed_types_lose_nothing(mongo: Database[Document]) -> None:
+    """Ja and nein become true and false, "?" stays; dates in text become dates, whichever are more."""
+    mongo.people.insert_many(
+        {
+            "_id": number,
+            "newsletter": (True, False, True, False, "nein", "Ja", "?")[number % 7],
+            "joined": NOW if number % 3 == 0 else "2024-05-01T10:00:00Z",
+        }
+        for number in range(70)
+    )
+    for finding in reviewed(mongo):
+        if finding.check == "mixed_types":
+            command = next(line for line in finding.fix.splitlines() if ".updateMany(" in line)
+            mongo.people.update_many(
+                *json_util.loads(f"[{command.partition('.updateMany(')[2].removesuffix(');')}]")
+            )
+
+    people = list(mongo.people.find().sort("_id", 1).limit(7))
+    assert [each["newsletter"] for each in people] == [True, False, True, False, False, True, "?"]
+    assert all(isinstance(each["joined"], datetime) for each in people)
+
+
+def test_ids_find_their_collection_among_many(mongo: Database[Document]) -> None:
+    """The users behind ownerId are found beside thirty small collections that come before by name."""
+    for number in range(30):
+        mongo[f"a{chr(97 + number % 26)}{chr(97 + number // 26)}"].insert_one({"x": number})
+    users = [ObjectId() for _ in range(100)]
+    mongo.users.insert_many({"_id": user, "name": "x"} for user in users)
+    mongo.tasks.insert_many({"ownerId": str(user)} for user in users)
+    (finding,) = [each for each in reviewed(mongo) if each.check == "id_as_string"]
+
+    assert finding.severity == "warn"
+    assert "document of users" in finding.why
