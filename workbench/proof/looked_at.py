@@ -38,5 +38,5 @@ def _how(opened: OpenSource) -> str:
             return f"generated at scale {opened.options.scale:g} with seed {opened.options.seed}"
         case "file":
             return "run by psql in a scratch database, as a role that is no superuser"
-        case "database":
+        case _:
             return "read in READ ONLY transactions; the proofs ran on a copy of its structure without rows"

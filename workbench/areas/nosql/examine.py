@@ -1,0 +1,362 @@
+"""The area's questions asked of an open source: rows, collections, or the example, which is both."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bson import json_util
+from pymongo.database import Database
+
+from workbench.areas.nosql.example import BuiltExample, build_example
+from workbench.areas.nosql.indexes import advise_indexes, prove_index_advice
+from workbench.areas.nosql.proofs import Proofs, prove_example, prove_source, record_proofs
+from workbench.areas.nosql.review import in_order, review
+from workbench.catalog.collections import Collection, Operation
+from workbench.catalog.reflect import reflect
+from workbench.catalog.shapes import Shape
+from workbench.documents.operations import operations_from_file
+from workbench.documents.shape import infer, shape_as_dict
+from workbench.documents.source import DocumentSource, open_documents, scratch_source
+from workbench.documents.validators import Failing, Strictness, count_failing, suggest_validator
+from workbench.engines.mongo import MongoServer, mongo_engine
+from workbench.engines.postgres import engine
+from workbench.errors import EngineError, FeatureUnavailable, SourceError
+from workbench.proof.findings import Finding
+from workbench.proof.looked_at import looked_at
+from workbench.proof.results import AreaResults, LookedAt
+from workbench.source import OpenSource, Options, Source, open_source, resolve
+
+_SQL = ("example", "file", "database")
+_HOW_TO_GET_MONGODB = "workbench doctor"
+_CLAIMS = (
+    "The validators and unique indexes refuse what does not belong",
+    "Each query of the design uses the index that is there for it",
+    "What is past its date is removed, and nothing else",
+    "A time series takes less room than a plain collection of the same events",
+    "Transactions and concerns keep what they promise when a server is lost",
+    "Each role may do what it must and no more",
+)
+
+
+@dataclass
+class OpenModel:
+    """A source as this area sees it. Made by `open_model` or, for a notebook, `hold_model`.
+
+    *rows* is the relational side, *collections* the documents: a .sql file and a PostgreSQL database have
+    rows alone, a MongoDB database and a dump collections alone, the example has both. *server* is the
+    engine of the proofs; where there is none, *why_no_server* and *how_to* say so. *database* is the
+    scratch database of the example.
+    """
+
+    source: Source
+    options: Options
+    rows: OpenSource | None = None
+    collections: DocumentSource | None = None
+    server: MongoServer | None = None
+    database: Database[Any] | None = field(default=None, repr=False)
+    built: BuiltExample | None = None
+    why_no_server: str = ""
+    how_to: str = ""
+    _held: contextlib.ExitStack = field(default_factory=contextlib.ExitStack, repr=False)
+
+    @property
+    def is_example(self) -> bool:
+        return self.source.kind == "example"
+
+    @property
+    def proved_on(self) -> str:
+        """The engine of the proofs in the report's words."""
+        return self.server.description if self.server else "no MongoDB"
+
+    def close(self) -> None:
+        """Give everything back; twice does no harm."""
+        self._held.close()
+
+
+@dataclass(frozen=True)
+class Reviewed:
+    """What was seen of each collection, what the checks say, and the validators that the shapes ask for."""
+
+    collections: list[dict[str, Any]]
+    shapes: Mapping[str, Shape]
+    validators: Mapping[str, Mapping[str, Any]]
+    failing: Mapping[str, Failing]
+    findings: list[Finding]
+
+    @property
+    def caption(self) -> str:
+        """What stands above the table of collections."""
+        if not self.collections:
+            return "The source has no collections to look at; documents for its tables follow below."
+        full = all(shape.full for shape in self.shapes.values())
+        return "Collections; all documents were read" if full else "Collections; a sample was read"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data: ``collections``, ``schema`` with the counts a field path and type, ``findings``."""
+        return {
+            "collections": self.collections,
+            "schema": {name: shape_as_dict(shape) for name, shape in self.shapes.items()},
+            "validators": {name: plain_json(validator) for name, validator in self.validators.items()},
+            "findings": [finding.as_dict() for finding in self.findings],
+        }
+
+
+def plain_json(value: Any) -> Any:
+    """*value*, which may hold BSON's types, as what JSON can hold (extended JSON, relaxed)."""
+    return json.loads(json_util.dumps(value, json_options=json_util.RELAXED_JSON_OPTIONS))
+
+
+def hold_model(spec: str, options: Options | None = None) -> OpenModel:
+    """For a notebook: *spec* open until `close()` or the end of the process."""
+    with contextlib.ExitStack() as stack:
+        opened = stack.enter_context(open_model(spec, options))
+        opened._held = stack.pop_all()
+    atexit.register(opened.close)
+    return opened
+
+
+@contextlib.contextmanager
+def open_model(spec: str, options: Options | None = None) -> Iterator[OpenModel]:
+    """*spec* open for reading and proving during the block; what was made for it is gone afterwards.
+
+    Without a MongoDB engine what can be read is read all the same. Raises SourceError and its kinds.
+    """
+    options = options or Options()
+    opened = OpenModel(resolve(spec), options)
+    with contextlib.ExitStack() as stack:
+        try:
+            opened.server = stack.enter_context(mongo_engine())
+        except EngineError as exc:
+            opened.why_no_server = str(exc)
+            opened.how_to = exc.hint if isinstance(exc, FeatureUnavailable) else _HOW_TO_GET_MONGODB
+        if opened.source.kind in _SQL:
+            opened.rows = stack.enter_context(open_source(spec, stack.enter_context(engine()), options))
+        else:
+            opened.collections = stack.enter_context(open_documents(spec, timeout_s=options.timeout_s))
+        if opened.is_example and opened.server is not None and opened.rows is not None:
+            database = stack.enter_context(opened.server.scratch_database(label="source"))
+            opened.database = database
+            opened.built = build_example(opened.rows.connection, database, seed=options.seed)
+            opened.collections = scratch_source(
+                database, title=opened.source.title, timeout_s=options.timeout_s
+            )
+        yield opened
+
+
+def require_collections(opened: OpenModel) -> DocumentSource:
+    """The collections of *opened*. Raises SourceError where it has none, with the reason."""
+    if opened.collections is None:
+        if opened.is_example:
+            raise SourceError(
+                f"the example's collections cannot be built: {opened.why_no_server} ({opened.how_to})"
+            )
+        raise SourceError(
+            f"{opened.source.spec} holds tables: give a mongodb:// URL or a dump, "
+            "or ask for documents with workbench nosql design"
+        )
+    return opened.collections
+
+
+def shapes_of(source: DocumentSource, *, sample: int = 0) -> dict[str, Shape]:
+    """The shape of each collection and time series of *source* by name, from *sample* documents or all.
+
+    Views are left out: to read one is to run its pipeline. So are the time series of a dump, which holds
+    buckets that only a server unpacks.
+    """
+    return {
+        each.name: infer(
+            each.name,
+            source.batches(each.name, sample=sample or None),
+            of=each.documents,
+            full=not sample or (each.documents is not None and sample >= each.documents),
+        )
+        for each in source.catalog.collections
+        if each.kind == "collection" or (each.kind == "time series" and source.database is not None)
+    }
+
+
+def suggested_validators(
+    source: DocumentSource, shapes: Mapping[str, Shape], *, strictness: Strictness = "required"
+) -> dict[str, dict[str, Any]]:
+    """The validator that each collection's shape asks for; none for time series, views, empty collections."""
+    return {
+        name: suggest_validator(shape, strictness=strictness)
+        for name, shape in shapes.items()
+        if shape.documents and source.catalog.collection(name).kind == "collection"
+    }
+
+
+def failing_counts(
+    opened: OpenModel, source: DocumentSource, validators: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Failing]:
+    """For each collection how many of all its documents *validators* would refuse."""
+    return {
+        name: count_failing(source, name, validator, opened.server) for name, validator in validators.items()
+    }
+
+
+def collection_overview(source: DocumentSource, shapes: Mapping[str, Shape]) -> list[dict[str, Any]]:
+    """A row a collection: what it is, how many documents of which size, and what is declared for it."""
+    return [_overview(each, shapes.get(each.name)) for each in source.catalog.collections]
+
+
+def _overview(collection: Collection, shape: Shape | None) -> dict[str, Any]:
+    kind = ("capped " if collection.capped else "") + collection.kind
+    return {
+        "collection": collection.name,
+        "kind": kind + (f" on {collection.view_on}" if collection.view_on else ""),
+        "documents": _documents(collection, shape) if collection.kind != "view" else None,
+        "read": shape.documents if shape else 0,
+        "paths": shape.paths if shape else None,
+        "mean_bytes": round(shape.sizes.mean) if shape and shape.documents else None,
+        "largest_bytes": shape.sizes.maximum if shape and shape.documents else None,
+        "indexes": len(collection.indexes),
+        "validator": _validation(collection),
+    }
+
+
+def _validation(collection: Collection) -> str:
+    if collection.kind != "collection":
+        return "cannot have one"
+    if not collection.validator:
+        return "none"
+    return (
+        ", ".join(word for word in (collection.validation_level, collection.validation_action) if word)
+        or "strict, error"
+    )
+
+
+def findings_of(
+    opened: OpenModel, shapes: Mapping[str, Shape], *, operations: Sequence[Operation] = ()
+) -> list[Finding]:
+    """What the checks and the index advice say of the collections, tried on the engine where they can be."""
+    source = require_collections(opened)
+    observed = (*source.catalog.operations, *operations)
+    found = review(source, shapes, operations=operations, engine=opened.server)
+    advice = advise_indexes(source, shapes, observed)
+    if opened.server is not None:
+        advice = prove_index_advice(advice, source, opened.server, shapes=shapes, operations=observed)
+    return in_order([*found, *advice])
+
+
+def review_collections(
+    opened: OpenModel,
+    *,
+    sample: int = 0,
+    strictness: Strictness = "required",
+    operations: Path | str | None = None,
+) -> Reviewed:
+    """`review_model`, and nothing seen where the source has no collections."""
+    if opened.collections is None:
+        return Reviewed([], {}, {}, {}, [])
+    return review_model(opened, sample=sample, strictness=strictness, operations=operations)
+
+
+def review_model(
+    opened: OpenModel,
+    *,
+    sample: int = 0,
+    strictness: Strictness = "required",
+    operations: Path | str | None = None,
+) -> Reviewed:
+    """Shapes, validators and the documents that would fail them, and findings of the collections of *opened*.
+
+    *sample* is how many random documents of each are read, 0 for all; *operations* is a file of
+    operations and their frequencies. Raises SourceError where there are no collections.
+    """
+    source = require_collections(opened)
+    declared = operations_from_file(operations) if operations else ()
+    shapes = shapes_of(source, sample=sample)
+    validators = suggested_validators(source, shapes, strictness=strictness)
+    failing = failing_counts(opened, source, validators)
+    rows = [
+        {**row, "failing": _failing(failing.get(row["collection"]))}
+        for row in collection_overview(source, shapes)
+    ]
+    return Reviewed(rows, shapes, validators, failing, findings_of(opened, shapes, operations=declared))
+
+
+def _failing(failing: Failing | None) -> Any:
+    if failing is None:
+        return None
+    return failing.not_counted_because or failing.failing
+
+
+def prove_collections(opened: OpenModel, *, failures: bool = True) -> Proofs:
+    """What must be refused tried, and what must be used explained, on the engine, never on the source.
+
+    The example's whole design; of any other collections their validators and unique indexes. Without
+    *failures* no server is killed. Nothing is tried where there are no collections or no engine.
+    """
+    if opened.collections is None or opened.server is None:
+        return Proofs()
+    if opened.database is not None:
+        return prove_example(opened.server, opened.database, failures=failures)
+    return prove_source(opened.collections, opened.server)
+
+
+def record_collections(results: AreaResults, opened: OpenModel, proofs: Proofs) -> None:
+    """Put what was tried on the collections into *results*, or that it could not be, and what helps."""
+    if opened.server is not None:
+        record_proofs(results, proofs, opened.server)
+    elif opened.collections is not None or opened.is_example:
+        for claim in _CLAIMS if opened.is_example else _CLAIMS[:1]:
+            results.add_proof(
+                claim, "not proved", opened.proved_on, why_not=opened.why_no_server, how_to=opened.how_to
+            )
+
+
+def prove_model(opened: OpenModel, *, failures: bool = True) -> AreaResults:
+    """`prove_collections`, as results. Raises SourceError without collections, EngineError without engine."""
+    require_collections(opened)
+    require_server(opened)
+    results = AreaResults("nosql", "NoSQL model")
+    record_collections(results, opened, prove_collections(opened, failures=failures))
+    return results
+
+
+def require_server(opened: OpenModel) -> MongoServer:
+    """The engine of the proofs. Raises EngineError where there is none, with what helps."""
+    if opened.server is None:
+        raise EngineError(opened.why_no_server)
+    return opened.server
+
+
+def looked_at_of(opened: OpenModel, shapes: Mapping[str, Shape]) -> LookedAt:
+    """The source in the report's words: its collections, or where it has none, its tables."""
+    if opened.collections is None:
+        if opened.rows is None:
+            raise SourceError(f"{opened.source.spec} is not open")
+        return looked_at(opened.rows, reflect(opened.rows.connection))
+    source = opened.collections
+    return LookedAt(
+        source=opened.source.title,
+        server=source.looked_at_on,
+        database=source.catalog.database if opened.source.kind == "collections" else "",
+        loaded=_how(opened),
+        collections=len(source.catalog.collections),
+        documents=sum(_documents(each, shapes.get(each.name)) for each in source.catalog.collections),
+        size_bytes=sum(each.size_bytes or 0 for each in source.catalog.collections)
+        or sum(shape.size_bytes for shape in shapes.values()),
+        file=opened.source.spec if opened.source.kind == "dump" else "",
+    )
+
+
+def _documents(collection: Collection, shape: Shape | None) -> int:
+    return shape.documents if shape and shape.full else collection.documents or 0
+
+
+def _how(opened: OpenModel) -> str:
+    match opened.source.kind:
+        case "example":
+            return f"built from the shop at scale {opened.options.scale:g} with seed {opened.options.seed}"
+        case "dump":
+            return "read as a stream, without a server"
+        case _:
+            return "read by commands that cannot write; the proofs ran on copies in a scratch database"

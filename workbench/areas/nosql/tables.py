@@ -1,0 +1,252 @@
+"""What was seen, tried and measured, as rows for tables and as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from workbench.areas.nosql.proofs import Proofs
+from workbench.catalog.shapes import Shape, written
+from workbench.documents.design import AccessPattern, BuiltDesign, DesignComparison
+from workbench.documents.validators import Failing
+from workbench.proof.documents.bad_documents import ValidatorAttempt
+from workbench.proof.documents.index_use import IndexProof
+from workbench.proof.explain_documents import ExecutionStats
+
+Row = dict[str, Any]
+
+
+def field_rows(shape: Shape) -> list[Row]:
+    """A row a field path: how often, of which types, how long."""
+    return [
+        {
+            "field": written(names),
+            "count": node.count,
+            "share": f"{node.share:.2%}" if node.kind == "field" else "",
+            "types": ", ".join(f"{kind} {count:,}" for kind, count in node.types.items()),
+            "lengths": f"{node.lengths.minimum} to {node.lengths.maximum}, mean {node.lengths.mean:.1f}"
+            if node.lengths
+            else "",
+            "formats": ", ".join(
+                f"{name} {count:,} of {node.tested:,}" for name, count in node.formats.items()
+            ),
+        }
+        for names, node in shape.walk()
+    ]
+
+
+def failing_rows(failing: Mapping[str, Failing]) -> list[Row]:
+    """A row a suggested validator: how many documents it would refuse, and a few of them."""
+    return [
+        {
+            "collection": name,
+            "documents": each.documents,
+            "would_fail": each.failing if not each.not_counted_because else each.not_counted_because,
+            "such_as": ", ".join(str(example) for example in each.examples[:3]),
+        }
+        for name, each in failing.items()
+    ]
+
+
+def validator_rows(proofs: Proofs) -> list[Row]:
+    """A row a collection: how many rules of its validator were broken, and how many refused."""
+    rows = []
+    for name in dict.fromkeys(attempt.collection for attempt in proofs.validators):
+        own = [attempt for attempt in proofs.validators if attempt.collection == name]
+        good = next((each for each in proofs.good if each.collection == name), None)
+        rows.append(
+            {
+                "collection": name,
+                "rules": len(own),
+                "refused": sum(each.outcome == "refused" for each in own),
+                "refused_for_this_rule_alone": sum(each.alone for each in own),
+                "accepted": sum(each.outcome == "accepted" for each in own),
+                "not_tried": sum(each.outcome == "not tried" for each in own),
+                "good_documents_accepted": f"{good.tried - good.refused} of {good.tried}" if good else "",
+            }
+        )
+    return rows
+
+
+def attempt_rows(attempts: Iterable[ValidatorAttempt]) -> list[Row]:
+    """A row a rule that was broken: what was changed in a good document, and what the server said."""
+    return [
+        {
+            "collection": each.collection,
+            "path": each.path,
+            "rule": each.rule,
+            "tried": each.statement,
+            "outcome": each.outcome,
+            "reason": each.reason,
+        }
+        for each in attempts
+    ]
+
+
+def index_rows(proofs: Iterable[IndexProof]) -> list[Row]:
+    """A row a query: what it examines for each document that it returns, with its index and without."""
+    return [
+        {
+            "collection": each.collection,
+            "query": each.query,
+            "index": each.index,
+            "used": "yes" if each.used else "no",
+            "returned": each.by.returned,
+            "keys": each.by.keys_examined,
+            "documents": each.by.documents_examined,
+            "documents_without": each.without.documents_examined if each.without else each.without_reason,
+            "sorts_without": _sort(each.without),
+        }
+        for each in proofs
+    ]
+
+
+def _sort(stats: ExecutionStats | None) -> str:
+    return "" if stats is None else "in memory" if stats.in_memory_sort else "no"
+
+
+def pattern_rows(patterns: Iterable[AccessPattern]) -> list[Row]:
+    """A row an access pattern."""
+    return [
+        {
+            "pattern": each.name,
+            "kind": each.kind,
+            "root": ".".join(each.root),
+            "with": ", ".join(str(relationship) for relationship in each.relationships),
+            "per_hour": each.per_hour,
+            "origin": "assumed" if each.assumed else each.origin,
+        }
+        for each in patterns
+    ]
+
+
+def design_rows(comparison: DesignComparison) -> list[Row]:
+    """A row a design that was built, the chosen one first."""
+    return [
+        {
+            "design": each.name,
+            "what_it_does": each.design.summary,
+            "price_ms_per_hour": round(each.price.per_hour_ms, 1),
+            "predicted_ms_per_hour": round(each.predicted_ms, 1),
+            "measured_ms_per_hour": round(each.measured_ms, 1),
+            "documents": each.documents,
+            "size_bytes": each.size_bytes,
+            "largest_bytes": each.largest_bytes,
+            "days_to_16_MB": _days(each),
+            "rows_found_back": each.verification.rows if each.verification.equal else "not all",
+        }
+        for each in comparison.built
+    ]
+
+
+def _days(built: BuiltDesign) -> Any:
+    days = built.price.days_to_limit
+    return "no growth seen" if days is None else round(days)
+
+
+def measured_rows(comparison: DesignComparison) -> list[Row]:
+    """A row a pattern and design: median latency, documents and bytes read, documents changed."""
+    return [
+        {
+            "pattern": pattern.name,
+            "design": built.name,
+            "median_ms": round(measured.median_ms, 3),
+            "operations": measured.operations,
+            "documents_examined": measured.documents_examined,
+            "reply_bytes": round(measured.reply_bytes),
+            "documents_changed": measured.modified,
+        }
+        for n, pattern in enumerate(comparison.patterns)
+        for built in comparison.built
+        if (measured := built.measured[n]) is not None
+    ]
+
+
+def option_rows(comparison: DesignComparison) -> list[Row]:
+    """A row a relationship: which designs are open to it, and which are not, and why."""
+    return [
+        {
+            "relationship": str(option.relationship),
+            "open": "; ".join(choice.label for choice in option.choices) or "reference",
+            "excluded": "; ".join(f"{each.kind}: {each.reason}" for each in option.excluded),
+        }
+        for option in comparison.options
+    ]
+
+
+def comparison_as_dict(comparison: DesignComparison) -> dict[str, Any]:
+    """The whole comparison as plain data."""
+    return {
+        "source": comparison.source,
+        "engine": comparison.engine,
+        "decision": comparison.decision,
+        "designs_considered": comparison.considered,
+        "designs": [
+            {**row, "choices": [choice.label for choice in built.design.choices]}
+            for row, built in zip(design_rows(comparison), comparison.built, strict=True)
+        ],
+        "patterns": pattern_rows(comparison.patterns),
+        "measured": measured_rows(comparison),
+        "relationships": option_rows(comparison),
+        "unmapped": [{"statement": each.name, "reason": each.reason} for each in comparison.unmapped],
+        "predicted_orders_that_held": {"agreed": comparison.agreed, "compared": comparison.compared},
+        "losses": list(comparison.losses),
+        "notes": list(comparison.notes),
+    }
+
+
+def unique_rows(proofs: Proofs) -> list[Row]:
+    """A row a unique index: whether a second document of the same key was refused, and what was not."""
+    return [
+        {
+            "collection": each.collection,
+            "index": each.index,
+            "key": each.key,
+            "outcome": each.outcome,
+            "near_misses_accepted": "; ".join(each.near_miss),
+            "reason": each.reason,
+        }
+        for each in proofs.unique
+    ]
+
+
+def expiry_rows(proofs: Proofs) -> list[Row]:
+    """A row a TTL index: which documents went, which stayed."""
+    return [each.row() for each in proofs.expiry]
+
+
+def time_series_rows(proofs: Proofs) -> list[Row]:
+    """A row a way to store the events: bytes, rates, buckets."""
+    compared = proofs.time_series
+    return [] if compared is None else [compared.time_series.row(), compared.plain.row()]
+
+
+def time_series_query_rows(proofs: Proofs) -> list[Row]:
+    """A row a query on both ways to store the events."""
+    return [] if proofs.time_series is None else [each.row() for each in proofs.time_series.queries]
+
+
+def claim_rows(proofs: Proofs) -> list[Row]:
+    """A row a claim about behaviour: of time series, writers, transactions, lost servers."""
+    claims = [claim for group in proofs.claims.values() for claim in group]
+    return [claim.row() for claim in (*claims, *proofs.not_tried)]
+
+
+def role_rows(proofs: Proofs) -> list[Row]:
+    """A row a role: the actions that it was let do, how many it was refused, what is not as designed."""
+    rows = []
+    for role in dict.fromkeys(each.role for each in proofs.roles):
+        own = [each for each in proofs.roles if each.role == role]
+        rows.append(
+            {
+                "role": role,
+                "allowed": "; ".join(
+                    f"{each.action} {each.collection}" for each in own if each.outcome == "allowed"
+                ),
+                "refused": sum(each.outcome == "refused" for each in own),
+                "not_as_designed": "; ".join(
+                    f"{each.action} {each.collection} {each.outcome}" for each in own if not each.as_expected
+                ),
+            }
+        )
+    return rows
