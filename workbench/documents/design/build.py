@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -40,6 +41,7 @@ _ROWS_AT_ONCE = 2000
 _DOCUMENTS_AT_ONCE = 1000
 _BATCH_BYTES = 8_000_000
 
+_FINER = re.compile(r"\.\d{3}0*[1-9]")  # than a millisecond
 _CURSORS = itertools.count(1)
 
 Texts = Sequence[str | None]
@@ -351,8 +353,7 @@ def _counting(table: Table, column: str, losses: Losses) -> Callable[[str], Any]
 
         def moment(text: str) -> Any:
             value = kind.value(text)
-            fraction = text.partition(".")[2][:6]
-            if len(fraction) > 3 and fraction[3:].partition("+")[0].strip("0"):
+            if _FINER.search(text):
                 losses.microseconds[label] = losses.microseconds.get(label, 0) + 1
             return value
 

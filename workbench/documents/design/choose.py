@@ -146,12 +146,14 @@ def choose_designs(
     keep: int = 3,
     cold_share: float = COLD_SHARE,
     disk_read_ms: float = DISK_READ_MS,
+    rates: Rates | None = None,
 ) -> DesignComparison:
     """Price the designs for *patterns*, build the best *keep* in a scratch database of *engine*, run them.
 
     Without *patterns*, the example's declared workload, or what the keys of the schema suggest. At most
     *rows* of the largest table are taken, and the same share of the others. *cold_share* of the documents are
-    priced as if they came from a disk, at *disk_read_ms* each. The source is only read. Raises BadInput where
+    priced as if they came from a disk, at *disk_read_ms* each. *rates* are measured first unless they are
+    given. The source is only read. Raises BadInput where
     nothing can be compared, BuildFailed, PatternError.
     """
     _require(rows >= 1000, f"rows={rows!r}: at least 1000 are needed to compare designs")
@@ -165,7 +167,7 @@ def choose_designs(
     catalog = reflect(conn)
     workload, notes = _workload(opened, catalog, patterns)
     with engine.scratch_database(label="design") as database:
-        rates = calibrate(engine, database, cold_ms=cold_share * disk_read_ms)
+        rates = rates or calibrate(engine, database, cold_ms=cold_share * disk_read_ms)
         made = _Comparison(conn, catalog, workload.patterns, rates, database, rows, keep)
         built, facts = made.run()
     surprises, compared = _surprises(built, made.samples)

@@ -19,6 +19,7 @@ import bson
 from bson import Decimal128, ObjectId
 from pymongo.collection import Collection
 from pymongo.database import Database
+from pymongo.write_concern import WriteConcern
 
 from workbench.documents.design.build import Losses, object_maker
 from workbench.documents.design.model import CollectionDesign, Nested, Place
@@ -360,7 +361,7 @@ class _Trial:
 
         self.modified += len(before)
         if before:
-            self._undo.append(lambda: collection.insert_many(before))
+            self._undo.append(partial(_at_once(collection).insert_many, before))
         return delete
 
     def _update(self, step: Step, query: Document) -> Callable[[], list[bytes]]:
@@ -375,7 +376,7 @@ class _Trial:
             collection.find(query).sort("_id.bucket", -1).limit(1) if newest else collection.find(query)
         )
         for document in before:
-            self._undo.append(partial(collection.replace_one, {"_id": document["_id"]}, document))
+            self._undo.append(partial(_at_once(collection).replace_one, {"_id": document["_id"]}, document))
 
         def run() -> list[bytes]:
             if newest:
@@ -450,6 +451,11 @@ class _Trial:
             first = {"$position": 0} if nested.order and nested.order[0][1] < 0 else {}
             return {"$push": {path: {"$each": [row], **first, "$slice": change.slice}}}
         return {"$push": {path: row}}
+
+
+def _at_once(collection: Collection[Document]) -> Collection[Document]:
+    """*collection* written without waiting for the journal, for what is taken back."""
+    return collection.with_options(write_concern=WriteConcern(1))
 
 
 def _projection(step: Step) -> Document | None:

@@ -317,7 +317,7 @@ class _Statement:
     def _compared(self, column: tuple[str, str], operator: Operator, value: Any) -> bool:
         constant = _constant(value)
         found = self.found[column[0]]
-        if operator == "=" and constant is None:
+        if operator == "=" and (constant is None or column[1] in _key_columns(self.aliases[column[0]])):
             found.by.append(column[1])
         else:
             found.where.append(Condition(column[1], operator, constant))
@@ -500,6 +500,12 @@ class _Statement:
         if not by:
             raise _NoPattern("no column is compared for equality: a batch over the table, no access pattern")
         return alias, by
+
+
+def _key_columns(table: Table) -> set[str]:
+    """Columns of keys: a constant that they are compared with stands for any."""
+    kinds = ("primary key", "unique", "foreign key")
+    return {name for each in table.constraints if each.kind in kinds for name in each.columns}
 
 
 def _is(node: Any, kind: type[ast.Node]) -> bool:
