@@ -21,7 +21,7 @@ from workbench.proof.runs import Notebook
 ROOT = Path(__file__).parent.parent.parent
 SANITIZE = Path(__file__).parent / "sanitize.cfg"
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
-SMALL = {"source": "ecommerce", "scale": 0.001, "seed": 7}
+SMALL = {"source": "ecommerce", "scale": 0.001, "seed": 7, "failures": False}
 
 
 @dataclass(frozen=True)
