@@ -21,7 +21,7 @@ from workbench.proof.documents.bad_documents import (
     good_documents,
     validator_summary,
 )
-from workbench.proof.documents.expiry import prove_expiry
+from workbench.proof.documents.expiry import prove_expiry, prove_series_expiry
 from workbench.proof.documents.index_use import prove_index_use
 from workbench.proof.documents.privileges import attempt_anonymously, attempt_privileges
 from workbench.proof.documents.time_series import compare_time_series, time_series_limits
@@ -294,6 +294,14 @@ def test_odd_names(mongo: Collections, name: str) -> None:
     assert refused == {"bsonType 'int'", "required n", f"required {name}"}
 
 
+def test_the_time_limit_leaves_rules_untried(mongo: Collections) -> None:
+    """What was not reached within the limit is named as not tried, with the reason."""
+    attempts = attempt_validators(mongo, "orders", {"$jsonSchema": ORDER_SCHEMA}, [ORDER], limit_s=-1.0)
+
+    assert {each.outcome for each in attempts} == {"not tried"}
+    assert "time limit" in attempts[1].reason
+
+
 def test_no_rules_no_attempts(mongo: Collections) -> None:
     """An empty validator gives no attempts."""
     assert attempt_validators(mongo, "free", {}, [{"a": 1}]) == []
@@ -465,6 +473,17 @@ def test_expiry_is_not_proved_before_the_monitor_has_passed(mongo: Collections) 
     proof = prove_expiry(mongo, "s", [CollectionIndex("e", (("at", 1),), expire_after_s=0)], deadline_s=-1.0)
 
     assert proof.outcome == "not proved" and "ttlMonitorSleepSecs" in proof.reason
+
+
+def test_old_events_of_a_time_series_go(mongo: Collections) -> None:
+    """Events go once their whole bucket is past its date; without expireAfterSeconds they stay."""
+    options = {"timeField": "at", "metaField": "source", "granularity": "hours"}
+
+    expiring = prove_series_expiry(mongo, "events", options, 90 * 86_400)
+    lasting = prove_series_expiry(mongo, "events", options, None)
+
+    assert (expiring.outcome, expiring.kept) == ("proved", ("a new event",))
+    assert (lasting.outcome, lasting.reason) == ("refuted", "the old events stayed (nothing expires them)")
 
 
 # Time series

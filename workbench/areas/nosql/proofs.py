@@ -327,13 +327,13 @@ def claims_of(proofs: Proofs) -> list[Claim]:
     ]
 
 
-def record_proofs(results: AreaResults, proofs: Proofs, server: MongoServer) -> None:
-    """Add what was proved, refuted and not proved to *results*, each with what was seen on *server*."""
+def record_proofs(results: AreaResults, proofs: Proofs, engine: str) -> None:
+    """Add what was proved, refuted and not proved to *results*, each with what was seen on *engine*."""
     for claim in claims_of(proofs):
         results.add_proof(
             claim.claim,
             claim.outcome,
-            server.description,
+            engine,
             detail=claim.saw,
             why_not=claim.why_not,
             how_to=OUR_SERVER if claim.why_not else "",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any, Literal
 
@@ -15,18 +16,20 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError
 
-from workbench.proof.documents.candidates import CERTAIN, breaking
+from workbench.proof.documents.candidates import CERTAIN, breaking, is_about
 from workbench.proof.documents.made import made
 from workbench.proof.documents.reasons import VALIDATION_FAILURE, Naming, Reason, naming, reasons
 from workbench.proof.documents.repairs import repair_stages, repaired
-from workbench.proof.documents.rules import Clause, Rule, clauses, rules
+from workbench.proof.documents.rules import Clause, Rule, clauses, conjuncts, rules
 from workbench.proof.documents.values import MISSING, Place, bson_type, places, value_at
 
 Document = Mapping[str, Any]
 Outcome = Literal["refused", "accepted", "not tried"]
 _DUPLICATE = 11000  # of an _id: the validator had nothing against the document
-_BASES = 6
-_CHUNKS = (2, 8, 30, 60, 120, 200)  # how many candidates of each rule that is still open go at once
+_BASES = 12
+_ENOUGH = 8  # documents tried, of which one was refused for the rule, though for others, too
+_ENOUGH_OF_EXPRESSIONS = 150
+_CHUNKS = (1, 4, 12, 60, 120, 200)  # how many candidates of each rule that is still open go at once
 _BATCH = 200
 _SHOWN = 160
 _STEPS_TO_MEND = 12
@@ -96,8 +99,12 @@ class _Search:
     refusals: list[str] = field(default_factory=list)
 
     @property
+    def enough(self) -> int:
+        return _ENOUGH if self.rule.schema is not None else _ENOUGH_OF_EXPRESSIONS
+
+    @property
     def settled(self) -> bool:
-        return self.exhausted or (self.best is not None and self.best[1].alone)
+        return self.exhausted or (self.best is not None and (self.best[1].alone or self.tried > self.enough))
 
 
 def attempt_validators(
@@ -105,14 +112,20 @@ def attempt_validators(
     collection: str,
     validator: Document,
     good: Sequence[Document],
+    *,
+    says: Sequence[tuple[str, Any]] = (),
+    limit_s: float = 60.0,
 ) -> list[ValidatorAttempt]:
     """Try to break every rule of *validator* once, in a scratch copy of *collection*; one attempt a rule.
 
     *database* is a scratch database; the copy has the validator, level and action that *collection* has
     there, or *validator* where there is no such collection, and is dropped after. The bad documents are
-    made from *good* ones, or from the schema where there is none that *validator* accepts. Raises
-    OperationFailure where the server refuses *validator* itself.
+    made from *good* ones, or from the schema where there is none that *validator* accepts. *says* gives
+    what expressions of an ``$expr`` mean, in words, for the attempts' *rule*. After *limit_s* the rules
+    for which nothing was found are named as not tried. Raises OperationFailure where the server refuses
+    *validator* itself.
     """
+    validator = _as_read(validator)
     conditions, tried = clauses(validator), rules(validator)
     if not tried:
         return []
@@ -130,8 +143,8 @@ def attempt_validators(
         if not bases:
             why = "no document is known that the validator accepts, and none could be made"
             return [_untried(collection, each, why) for each in tried]
-        found = _searched(probe, plain, conditions, tried, bases)
-        attempts = [_attempt(collection, copy, each) for each in found]
+        found = _searched(probe, plain, conditions, tried, bases, time.monotonic() + limit_s)
+        attempts = [_named(_attempt(collection, copy, each), each.rule, says) for each in found]
         return attempts + _of_the_level(database, collection, copy, attempts, found)
 
 
@@ -162,6 +175,11 @@ def validator_summary(attempts: Sequence[ValidatorAttempt]) -> list[dict[str, An
             }
         )
     return rows
+
+
+def _as_read(document: Document) -> Document:
+    """*document* with its values as the driver reads them back: as they are in what the server says."""
+    return bson.decode(bson.encode(document, codec_options=_CODEC), codec_options=_CODEC)
 
 
 # Scratch collections
@@ -227,7 +245,7 @@ def _bases(
     if not accepted:
         found = (_mended(probe, plain, conditions, each) for each in _made(conditions))
         accepted = [each for each in found if each is not None]
-    return _different(accepted)
+    return _different(accepted, conditions)
 
 
 def _mended(
@@ -276,7 +294,8 @@ def _is_broken(clause: Clause, answer: _Answer) -> bool:
 
 
 def _changes(clause: Clause, document: Document) -> Iterator[tuple[Document, Place]]:
-    return breaking(Rule(0, clause.operator, next(iter(clause.condition.values()))), clause, document)
+    rule = Rule(0, clause.operator, next(iter(clause.condition.values())))
+    return breaking(rule, clause, document, {})
 
 
 def _made(conditions: Sequence[Clause]) -> Iterator[Document]:
@@ -298,19 +317,30 @@ def _asked(clause: Clause) -> Any:
     return value[0] if isinstance(value, list) and value else value
 
 
-def _different(documents: Sequence[Document]) -> list[Document]:
-    """A few of *documents*, each with a field or a type that those before it have not."""
+def _different(documents: Sequence[Document], conditions: Sequence[Clause]) -> list[Document]:
+    """A few of *documents*, each with a field, a type or a value of an enum that those before it have not."""
+    told_apart = {
+        tuple(step.name for step in rule.steps if step.name)
+        for rule in rules({"$and": [each.condition for each in conditions]})
+        if rule.keyword == "enum"
+    }
     seen: set[Any] = set()
     found: list[Document] = []
     for document in documents:
-        own = {
-            (tuple(step for step in place if isinstance(step, str)), bson_type(value))
-            for place, value in places(document)
-        }
+        own: set[Any] = set()
+        for place, value in places(document):
+            path = tuple(step for step in place if isinstance(step, str))
+            own.add((path, bson_type(value)))
+            if path in told_apart and isinstance(value, str):
+                own.add((path, value))
         if own - seen and len(found) < _BASES:
             seen |= own
             found.append(document)
     return found or list(documents[:1])
+
+
+def _is_schema(clause: Clause) -> bool:
+    return clause.operator == "$jsonSchema"
 
 
 # The search
@@ -322,14 +352,20 @@ def _searched(
     conditions: Sequence[Clause],
     tried: Sequence[Rule],
     bases: Sequence[Document],
+    deadline: float,
 ) -> list[_Search]:
     """For each rule the document that breaks it with the least besides, as the server sees it."""
     stages = repair_stages(conditions)
+    schema: Mapping[str, Any] = next(
+        (each.condition["$jsonSchema"] for each in conditions if _is_schema(each)), {}
+    )
     found = [
-        _Search(rule, conditions[rule.clause], _candidates(rule, conditions[rule.clause], bases))
+        _Search(rule, conditions[rule.clause], _candidates(rule, conditions[rule.clause], bases, schema))
         for rule in tried
     ]
     for size in _CHUNKS:
+        if time.monotonic() > deadline:
+            break
         open_ones = [each for each in found if not each.settled]
         taken = [(each, list(islice(each.left, size))) for each in open_ones]
         for search, candidates in taken:
@@ -339,11 +375,30 @@ def _searched(
     return found
 
 
-def _candidates(rule: Rule, clause: Clause, bases: Sequence[Document]) -> Iterator[_Candidate]:
-    for base in bases:
-        for document, place in breaking(rule, clause, base):
-            if _can_be_sent(document):
-                yield _Candidate(base, document, place)
+def _candidates(
+    rule: Rule, clause: Clause, bases: Sequence[Document], schema: Mapping[str, Any]
+) -> Iterator[_Candidate]:
+    """What may break *rule*: the first of each base, then the second of each …
+
+    The bases that the rule is about come first, those of another branch after them.
+    """
+    about = [base for base in bases if rule.schema is None or is_about(schema, rule.location, base)]
+    others = [base for base in bases if not any(base is each for each in about)]
+    for group in (about, others):
+        streams = [_from_base(rule, clause, base, schema) for base in group]
+        while streams:
+            for stream in list(streams):
+                found = next(stream, None)
+                if found is None:
+                    streams.remove(stream)
+                else:
+                    yield found
+
+
+def _from_base(rule: Rule, clause: Clause, base: Document, schema: Mapping[str, Any]) -> Iterator[_Candidate]:
+    for document, place in breaking(rule, clause, base, schema):
+        if _can_be_sent(document):
+            yield _Candidate(base, document, place)
 
 
 def _can_be_sent(document: Document) -> bool:
@@ -353,7 +408,7 @@ def _can_be_sent(document: Document) -> bool:
         return False
 
 
-_CODEC: bson.CodecOptions[dict[str, Any]] = bson.CodecOptions(
+_CODEC: bson.CodecOptions[Mapping[str, Any]] = bson.CodecOptions(
     uuid_representation=bson.binary.UuidRepresentation.STANDARD, tz_aware=True
 )
 
@@ -444,6 +499,16 @@ def _attempt(collection: str, copy: Collection[dict[str, Any]], search: _Search)
     )
 
 
+def _named(attempt: ValidatorAttempt, rule: Rule, says: Sequence[tuple[str, Any]]) -> ValidatorAttempt:
+    """*attempt* with its ``$expr`` in words, where *says* has them."""
+    if rule.keyword != "$expr":
+        return attempt
+    for words, expression in says:
+        if rule.argument in conjuncts(_as_read({"": expression})[""]):
+            return replace(attempt, rule=f"$expr: {words}")
+    return attempt
+
+
 def _is_the_same_clause(clause: Clause, reason: Reason) -> bool:
     return clause.operator != "$jsonSchema" and reason.operator == clause.operator and not reason.location
 
@@ -455,6 +520,10 @@ def _untried(collection: str, rule: Rule, why: str) -> ValidatorAttempt:
 def _why_untried(search: _Search) -> str:
     if not search.rule.steps and search.rule.keyword in ("bsonType", "type"):
         return "a document is an object in any case"
+    if not search.exhausted and search.tried < sum(_CHUNKS):
+        return "the time limit was reached before a document was found that breaks it"
+    if search.rule.argument == 0 and search.rule.keyword in ("minLength", "minItems", "minProperties"):
+        return "it holds of any value"
     if not search.tried:
         return "no value is known that breaks it"
     if search.refusals:

@@ -71,12 +71,17 @@ CERTAIN = frozenset(
 )
 
 
-def breaking(rule: Rule, clause: Clause, good: Document) -> Iterator[tuple[Document, Place]]:
-    """Documents like *good* that should break *rule*, each with the place that it was broken at."""
+def breaking(
+    rule: Rule, clause: Clause, good: Document, schema: Mapping[str, Any]
+) -> Iterator[tuple[Document, Place]]:
+    """Documents like *good* that should break *rule*, each with the place that it was broken at.
+
+    *schema* is what is known of the documents besides.
+    """
     if rule.schema is not None:
         yield from _breaking_schema(rule, clause.condition["$jsonSchema"], good)
     elif clause.operator == "$expr":
-        yield from _breaking_expression(rule.argument, good)
+        yield from _breaking_expression(rule.argument, good, schema)
     else:
         yield from _breaking_query(clause.condition, good)
 
@@ -107,7 +112,7 @@ def _reached(
         if location[: len(where)] == where and len(location) > len(where):
             rest, further = location[len(where) :], steps[len(more) :]
             for entered in _entered(schema, below, where, document, place):
-                for step in _concrete(more, schema, below, value_at(entered, place)):
+                for step in _concrete(more, below, rest, value_at(entered, place)):
                     yield from _reached(below, rest, further, entered, (*place, *step))
             return
     yield document, place
@@ -123,12 +128,55 @@ def _entered(
     elif where[0] in ("items", "additionalItems"):
         yield document if isinstance(value, list) else with_value(document, place, _made_as(schema, list))
     elif where[0] in ("anyOf", "oneOf"):
+        if fits(below, value):
+            yield document
+            return
+        branch = made({**_without_branches(schema), **below})
+        if isinstance(value, Mapping) and isinstance(branch, Mapping):
+            yield with_value(document, place, {**value, **made(below)})
+        yield with_value(document, place, branch)
         yield document
-        yield with_value(document, place, made({**_without_branches(schema), **below}))
     elif where[0] == "dependencies":
         yield _with_field(document, place, schema, str(where[1]))
     else:
         yield document
+
+
+def is_about(schema: Mapping[str, Any], location: Location, value: Any) -> bool:
+    """Whether *value* takes the branches that lie on the way to the rule at *location* below *schema*."""
+    for below, more, where in schemas_within(schema):
+        if location[: len(where)] != where or len(location) <= len(where):
+            continue
+        rest = location[len(where) :]
+        if where[0] in ("anyOf", "oneOf"):
+            return fits(below, value) and is_about(below, rest, value)
+        if more and more[0].name is not None:
+            inner = value_at(value, (more[0].name,))
+            return inner is MISSING or is_about(below, rest, inner)
+        if more and more[0].index is not None:
+            elements = value if isinstance(value, list) else []
+            return not elements or any(is_about(below, rest, each) for each in elements)
+        return is_about(below, rest, value)
+    return True
+
+
+def fits(schema: Mapping[str, Any], value: Any) -> bool:
+    """Whether *value* is of the type, has the names and the values of an enum that *schema* asks for.
+
+    It decides what is tried first and nothing else: all that *schema* means is the server's to say.
+    """
+    types = types_of(schema)
+    if (types and bson_type(value) not in types) or ("enum" in schema and not _among(value, schema["enum"])):
+        return False
+    if isinstance(value, Mapping):
+        if not set(schema.get("required", ())) <= value.keys():
+            return False
+        properties = schema.get("properties", {})
+        return all(fits(properties[name], each) for name, each in value.items() if name in properties)
+    if isinstance(value, list) and isinstance(items := schema.get("items"), Mapping):
+        return all(fits(items, each) for each in value)
+    branches = schema.get("anyOf", schema.get("oneOf", ()))
+    return not branches or any(fits(branch, value) for branch in branches)
 
 
 def _without_branches(schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -147,9 +195,12 @@ def _with_field(document: Any, place: Place, schema: Mapping[str, Any], name: st
 
 
 def _concrete(
-    steps: tuple[Step, ...], schema: Mapping[str, Any], below: Mapping[str, Any], value: Any
+    steps: tuple[Step, ...], below: Mapping[str, Any], location: Location, value: Any
 ) -> Iterator[Place]:
-    """The places in *value* that the first of *steps* leads to; where none is there, one to be made."""
+    """The places in *value* that the first of *steps* leads to; where none is there, one to be made.
+
+    Of an array it is the first element that the branches on the way, at *location* of *below*, are about.
+    """
     if not steps:
         yield ()
         return
@@ -157,7 +208,8 @@ def _concrete(
     if step.name is not None:
         yield (step.name,)
     elif step.index is not None:
-        yield from ((index,) for index in ((0,) if step.index < 0 else (step.index,)))
+        about = (at for at, each in enumerate(value) if step.index < 0 and is_about(below, location, each))
+        yield (next(about, max(step.index, 0)),)
     elif step.pattern is not None:
         known: Names = ((), (step.pattern,))
         found = next((name for name in value if is_named(name, known)), None) or name_matching(step.pattern)
@@ -442,28 +494,44 @@ def _places_of(path: str, document: Document) -> list[Place]:
     return found or [tuple(path.split("."))]
 
 
-def _breaking_expression(expression: Any, good: Document) -> Iterator[tuple[Document, Place]]:
-    """*good* with the values that *expression* compares changed, set to one another, then of other types."""
-    roots = {path[0] for path in _referenced(expression)}
+def _breaking_expression(
+    expression: Any, good: Document, schema: Mapping[str, Any]
+) -> Iterator[tuple[Document, Place]]:
+    """*good* with the values that *expression* compares changed, removed, added, set to one another.
+
+    A value that is added is one of those that *schema* allows there.
+    """
+    exact = set(_referenced(expression))
+    roots = {path[0] for path in exact}
     leaves = [
         (place, value)
         for place, value in places(good)
         if (not roots or place[0] in roots) and not isinstance(value, Mapping)
     ]
-    exact = set(_referenced(expression))
     leaves.sort(key=lambda leaf: tuple(step for step in leaf[0] if isinstance(step, str)) not in exact)
+    literals = list(islice(_literals(expression), 20))
+    for path in exact:
+        if value_at(good, path) is MISSING:
+            yield with_value(good, path, made(_schema_at(schema, path))), path
     for place, value in leaves:
         yield from ((with_value(good, place, bad), place) for bad in near(value))
-    yield from _paired(leaves[:_MOST_PAIRED], good)
-    literals = list(islice(_literals(expression), 20))
-    for place, value in leaves:
         yield from ((with_value(good, place, bad), place) for bad in _as_long(value, literals))
-        for bad in (*literals, *of_other_types(value, frozenset([bson_type(value)])), MISSING):
+        yield with_value(good, place, MISSING), place
+    yield from _paired(leaves[:_MOST_PAIRED], good)
+    for place, value in leaves:
+        for bad in (*literals, *of_other_types(value, frozenset([bson_type(value)]))):
             yield with_value(good, place, bad), place
     for path in exact:
         if value_at(good, path) is MISSING:
             for bad in (*literals, *(of_type(kind) for kind in _PLAIN)):
                 yield with_value(good, path, bad), path
+
+
+def _schema_at(schema: Mapping[str, Any], path: tuple[str, ...]) -> Mapping[str, Any]:
+    """What *schema* says of the field at *path*, an empty schema where it says nothing."""
+    for name in path:
+        schema = schema.get("properties", {}).get(name, {})
+    return schema
 
 
 def _paired(leaves: Sequence[tuple[Place, Any]], good: Document) -> Iterator[tuple[Document, Place]]:
@@ -486,7 +554,8 @@ def _as_long(value: Any, literals: Sequence[Any]) -> Iterator[Any]:
     for length in literals:
         if isinstance(length, int) and not isinstance(length, bool) and 0 <= length <= _LONGEST:
             if isinstance(value, bytes):
-                yield Binary(bytes(length), getattr(value, "subtype", 0))
+                subtype = getattr(value, "subtype", 0)
+                yield Binary(bytes(length), 0 if subtype in (3, 4) else subtype)
             elif bson_type(value) == "binData":
                 yield bytes(length)
             elif isinstance(value, str):

@@ -16,9 +16,14 @@ from pymongo.database import Database
 from workbench.catalog.collections import CollectionIndex
 from workbench.errors import BadInput
 from workbench.proof.documents.values import MISSING, with_value
+from workbench.proof.results import Outcome
 
 _POLL_S = 0.05
 _AN_HOUR = timedelta(hours=1)
+_UNSEEN = (
+    "the server's TTL monitor did not pass in time: it does each ttlMonitorSleepSecs, by default 60, "
+    "and each second on a server of ours"
+)
 
 
 @dataclass(frozen=True)
@@ -32,11 +37,23 @@ class ExpiryProof:
 
     collection: str
     index: str
-    outcome: str
+    outcome: Outcome
     removed: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
     waited_s: float = 0.0
     reason: str = ""
+
+    def row(self) -> dict[str, Any]:
+        """The proof as a row of a table."""
+        return {
+            "collection": self.collection,
+            "index": self.index,
+            "outcome": self.outcome,
+            "removed": "; ".join(self.removed),
+            "kept": "; ".join(self.kept),
+            "waited_s": round(self.waited_s, 1),
+            "reason": self.reason,
+        }
 
 
 def prove_expiry(
@@ -73,11 +90,7 @@ def prove_expiry(
         subject.insert_many([document for _, document, _ in documents])
         witness.create_index("at", expireAfterSeconds=0)
         if not (_passes(witness, started + deadline_s) and _passes(witness, started + deadline_s)):
-            why = (
-                f"the server's TTL monitor did not pass within {deadline_s:g} s: it does each "
-                "ttlMonitorSleepSecs, by default 60"
-            )
-            return ExpiryProof(collection, name, "not proved", waited_s=deadline_s, reason=why)
+            return ExpiryProof(collection, name, "not proved", reason=_UNSEEN)
         left = {each["_id"] for each in subject.find({}, {"_id": 1})}
     finally:
         subject.drop()
@@ -141,3 +154,55 @@ def _why(expected: set[str], removed: set[str], ttl: CollectionIndex | None, fie
     if gone := sorted(removed - expected):
         return f"a document went that should stay: {', '.join(gone)}"
     return ""
+
+
+def prove_series_expiry(
+    database: Database[dict[str, Any]],
+    collection: str,
+    options: Mapping[str, Any],
+    expire_after_s: float | None,
+    *,
+    deadline_s: float = 30.0,
+) -> ExpiryProof:
+    """Whether the events of a time series with the ``timeseries`` *options* go when they are old enough.
+
+    A bucket goes as a whole, once the latest event that it could hold has passed its date: an old event
+    stays up to the span of a bucket longer, which this allows for. Source: MongoDB manual, "Set up
+    Automatic Removal for Time Series Collections".
+    """
+    subject, witness = (database[f"workbench_expiry_{uuid.uuid4().hex[:12]}"] for _ in range(2))
+    settings: dict[str, Any] = {"timeseries": dict(options)}
+    if expire_after_s is not None:
+        settings["expireAfterSeconds"] = int(expire_after_s)
+    started = time.monotonic()
+    try:
+        database.create_collection(subject.name, **settings)
+        witness.create_index("at", expireAfterSeconds=0)
+        span_s = subject.options()["timeseries"].get("bucketMaxSpanSeconds", 0)
+        now = datetime.now(UTC)
+        old = now - timedelta(seconds=(expire_after_s or 0) + span_s) - _AN_HOUR
+        field, meta = options["timeField"], options.get("metaField")
+        also = {meta: {"workbench": 1}} if meta else {}
+        subject.insert_many([{field: old, "age": "old", **also}, {field: now, "age": "new", **also}])
+        if not (_passes(witness, started + deadline_s) and _passes(witness, started + deadline_s)):
+            return ExpiryProof(collection, "expireAfterSeconds", "not proved", reason=_UNSEEN)
+        left = {each["age"] for each in subject.find({})}
+    finally:
+        subject.drop()
+        witness.drop()
+    reason = ""
+    if left != {"new"}:
+        why = "nothing expires them" if expire_after_s is None else "their bucket was let be"
+        reason = f"the old events stayed ({why})" if "old" in left else "a new event went, too"
+    removed = tuple(f"an {age} event" for age in ("old",) if age not in left)
+    kept = tuple(f"{'an' if age == 'old' else 'a'} {age} event" for age in sorted(left))
+    waited_s = time.monotonic() - started
+    return ExpiryProof(
+        collection,
+        "expireAfterSeconds",
+        "refuted" if reason else "proved",
+        removed,
+        kept,
+        waited_s,
+        reason,
+    )

@@ -79,7 +79,7 @@ def prove_with_a_lagging_member(server: MongoServer, cluster: MongoCluster) -> l
     with server.client() as client:
         events = client[DATABASE]["lagging"]
         events.with_options(write_concern=_ALL).insert_one({"_id": "before"})
-        _, secondaries = _members(client)
+        _, secondaries = _complete(client)
         with cluster.member_client(secondaries[0]) as lagging, _applies_nothing(lagging):
             waited = _acknowledged(events, WriteConcern(w=3, wtimeout=WAIT_MS), "all")
             stale = _read(lagging)
@@ -158,8 +158,7 @@ def lose_the_primary(server: MongoServer, cluster: MongoCluster) -> Observed:
     for _ in range(_TRIES):
         observed = Observed()
         with server.client() as client:
-            _await(lambda: len(_members(client)[1]) == 2, "two secondaries")
-            primary, secondaries = _members(client)
+            primary, secondaries = _complete(client)
             database = client[DATABASE]
             for name in ("kept", "left", "right"):
                 database.drop_collection(name)
@@ -183,7 +182,7 @@ def lose_the_primary(server: MongoServer, cluster: MongoCluster) -> Observed:
         _look_after_failover(observed, server)
         cluster.start(primary)
         with cluster.member_client(primary) as old:
-            _await(lambda: "after" in _kept_on(old), "the old primary to be a secondary")
+            _await(lambda: "after" in _kept_on(old), "the old primary to catch up")
             observed.found_on_old_primary = _kept_on(old)
         return observed
     raise EngineError("a primary that was cut off stepped down too early, three times: is the machine busy?")
@@ -257,10 +256,8 @@ def _look_after_failover(observed: Observed, server: MongoServer) -> None:
 
 
 def _kept_on(member: Client) -> set[str]:
-    """What a member shows as a secondary; nothing while it is none yet."""
+    """What a member shows by itself, whatever it has become; nothing while it is not ready to be read."""
     try:
-        if not member.admin.command("hello").get("secondary"):
-            return set()
         kept = member[DATABASE].get_collection("kept", read_preference=ReadPreference.SECONDARY_PREFERRED)
         return {each["_id"] for each in kept.find({})}
     except PyMongoError:  # it is catching up and closes connections
@@ -275,11 +272,15 @@ def _await(there: Any, what: str) -> None:
         time.sleep(0.05)
 
 
-def _members(client: Client) -> tuple[int, list[int]]:
-    """The number of the primary and those of the secondaries, as the cluster counts them."""
-    members = client.admin.command("replSetGetStatus")["members"]
-    (primary,) = [each["_id"] for each in members if each["stateStr"] == "PRIMARY"] or [-1]
-    return primary, [each["_id"] for each in members if each["stateStr"] == "SECONDARY"]
+def _complete(client: Client) -> tuple[int, list[int]]:
+    """The number of the primary and those of the two secondaries, once all are there."""
+    _await(lambda: sorted(_states(client)) == ["PRIMARY", "SECONDARY", "SECONDARY"], "three members")
+    states = _states(client)
+    return states.index("PRIMARY"), [at for at, state in enumerate(states) if state == "SECONDARY"]
+
+
+def _states(client: Client) -> list[str]:
+    return [each["stateStr"] for each in client.admin.command("replSetGetStatus")["members"]]
 
 
 # What follows from it

@@ -208,7 +208,7 @@ def _outside(
     candidates = (
         document
         for clause in clauses(partial_filter)
-        for document, _ in islice(breaking(_rule(clause), clause, base), _TRIED)
+        for document, _ in islice(breaking(_rule(clause), clause, base, {}), _TRIED)
         if all(value_at(document, tuple(path.split("."))) == value for path, value in key.items())
     )
     plain = scratch.database[f"{scratch.name}_filter"]

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from bson import Binary, Decimal128, Int64, MaxKey, MinKey, ObjectId, Regex, Timestamp
 from bson.code import Code
+from bson.datetime_ms import DatetimeMS
 
 Place: TypeAlias = tuple[str | int, ...]
 MISSING = object()
@@ -59,6 +60,7 @@ def bson_type(value: Any) -> str:
         (float, "double"),
         (str, "string"),
         (datetime, "date"),
+        (DatetimeMS, "date"),
         (ObjectId, "objectId"),
         (Decimal128, "decimal"),
         (UUID, "binData"),
@@ -155,6 +157,9 @@ def near(value: Any) -> Iterator[Any]:
         yield UUID(int=value.int ^ 1)
     elif isinstance(value, bytes):
         subtype = getattr(value, "subtype", 0)
+        if subtype in (3, 4):  # a UUID has 16 bytes, or the driver cannot read the server's reply
+            yield from (Binary(bytes(value), 0), Binary(bytes(value) + b"\0", 0))
+            return
         yield from (Binary(value + b"\0", subtype), Binary(bytes(value)[:-1], subtype))
         yield Binary(bytes(value), 128 if subtype != 128 else 0)
     elif isinstance(value, ObjectId):
