@@ -385,7 +385,7 @@ def test_three_hundred_optional_fields_are_not_data() -> None:
             **dict.fromkeys(draw.sample(names, 20), 1),
             "more": dict.fromkeys(draw.sample(names, 9), 1),
         }
-        for at in range(3_000)
+        for at in range(7_000)
     ]
 
     shape = shape_of(documents)

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice, repeat
+from operator import itemgetter
 from typing import Any
 
 from bson.code import Code
@@ -28,7 +29,7 @@ _NESTED = frozenset({dict, list, DBRef, Code})
 _PENDING_NAMES = 1 << 16  # names in the signatures of one path before they are broken down
 _PENDING_NAMES_ALL = 1 << 18
 _FEW_NESTED = 12  # nested fields of a path that are looked up one by one
-_SAMPLED_CHUNKS = 16  # beyond the first occurrences, every so many chunks are sampled
+_SAMPLED_CHUNKS = 32  # beyond the first occurrences, every so many chunks are sampled
 _SAMPLED_AT_ONCE = 24
 _RARE = 64  # a field with fewer sampled values is looked for
 _KEYS_COUNTED = 50_000
@@ -66,6 +67,7 @@ class Objects:
     fields: dict[str, Field] = field(default_factory=dict)
     nested: dict[str, set[type]] = field(default_factory=dict)  # the fields that hold more
     signatures: Counter[Signature] = field(default_factory=Counter)
+    pairs: Counter[tuple[str, type]] = field(default_factory=Counter)  # where signatures are too many
     pending_names: int = 0
     pending_objects: int = 0
     by_signature: bool = True
@@ -142,12 +144,11 @@ class Counting:
             self.grown.append(objects)
 
     def _add_fields(self, objects: Objects, documents: list[Document]) -> Iterable[Work]:
-        widths = set(map(len, documents))
-        if len(widths) == 1:
-            (width,) = widths
-            names = tuple(_flatten(documents))
-            if names == names[:width] * len(documents):
-                return self._add_alike(objects, names[:width], documents)
+        if len(set(map(len, documents))) == 1:
+            names = tuple(documents[0])
+            values = _rows_of(documents, names)
+            if values is not None:
+                return self._add_alike(objects, names, values, len(documents))
         if objects.by_signature:
             self._add_signatures(objects, documents)
         else:
@@ -155,76 +156,78 @@ class Counting:
         return self._nested_in(objects, documents)
 
     def _add_alike(
-        self, objects: Objects, names: tuple[str, ...], documents: list[Document]
+        self, objects: Objects, names: tuple[str, ...], values: list[Any], number: int
     ) -> Iterable[Work]:
-        """Count *documents* that all have *names*, in this order: a column a field."""
-        values = list(_flatten(map(dict.values, documents)))
+        """Count *number* objects that all have *names*, with their *values* row by row."""
         types = tuple(map(type, values))
-        width, number = len(names), len(documents)
-        uniform = types == types[:width] * number
+        width = len(names)
+        first = types[:width]
+        uniform = types == first * number
+        rows = {first: number} if uniform else Counter(zip(*[iter(types)] * width, strict=True))
+        signatures = objects.signatures
+        new = [(names, row) for row in rows if (names, row) not in signatures]
+        for row, times in rows.items():
+            signatures[names, row] += times
+        self._note(objects, new, number)
         for place, name in enumerate(names):
-            column = types[place::width] if not uniform else None
-            counts = Counter(column) if column is not None else {types[place]: number}
-            for kind, times in counts.items():
-                found = self._count(objects, name, kind, times)
-                if found is not None and kind in _NESTED:
-                    objects.nested.setdefault(name, set()).add(kind)
-                    held = values[place::width]
-                    of_kind = held if times == number else [each for each in held if each.__class__ is kind]
-                    yield from self._below(found, kind, of_kind)
+            for kind in objects.nested.get(name, ()):
+                held = values[place::width]
+                if not uniform:
+                    held = [value for value in held if value.__class__ is kind]
+                elif first[place] is not kind:
+                    continue
+                if held:
+                    yield from self._below(objects.fields[name], kind, held)
 
     def _add_signatures(self, objects: Objects, documents: list[Document]) -> None:
         signatures = objects.signatures
         before = len(signatures)
-        signatures.update(
-            zip(
-                map(tuple, documents),
-                map(tuple, map(map, repeat(type), map(dict.values, documents))),
-                strict=True,
-            )
-        )
-        objects.pending_objects += len(documents)
-        new = len(signatures) - before
-        if not new:
-            return
-        self._pending[id(objects)] = objects
-        for names, types in islice(reversed(signatures), new):
+        types = map(tuple, map(map, repeat(type), map(dict.values, documents)))
+        signatures.update(zip(map(tuple, documents), types, strict=True))
+        self._note(objects, islice(reversed(signatures), len(signatures) - before), len(documents))
+
+    def _note(self, objects: Objects, new: Iterable[Signature], number: int) -> None:
+        """Make known what the *new* signatures hold; *number* objects were counted by their signatures."""
+        objects.pending_objects += number
+        for names, types in new:
+            self._pending[id(objects)] = objects
             objects.pending_names += len(names) + 1
             self._pending_names += len(names) + 1
             for name, kind in zip(names, types, strict=True):
                 self._learn(objects, name, kind)
         if objects.pending_names > _PENDING_NAMES:
-            objects.by_signature = objects.pending_objects > 3 * len(signatures)
+            if objects.by_signature:
+                objects.by_signature = objects.pending_objects > 3 * len(objects.signatures)
             self._break_down(objects)
 
     def _add_pairs(self, objects: Objects, documents: list[Document]) -> None:
         names = _flatten(documents)
         types = map(type, _flatten(map(dict.values, documents)))
-        for (name, kind), times in Counter(zip(names, types, strict=True)).items():
-            self._learn(objects, name, kind)
-            self._count(objects, name, kind, times)
+        before = len(objects.pairs)
+        objects.pairs.update(zip(names, types, strict=True))
+        new = islice(reversed(objects.pairs), len(objects.pairs) - before)
+        self._note(objects, [((name,), (kind,)) for name, kind in new], 0)
 
     def _break_down(self, objects: Objects) -> None:
-        pairs: Counter[tuple[str, type]] = Counter()
+        pairs = objects.pairs
         for (names, types), times in objects.signatures.items():
             for pair in zip(names, types, strict=True):
                 pairs[pair] += times
         for (name, kind), times in pairs.items():
             self._count(objects, name, kind, times)
         objects.signatures.clear()
+        pairs.clear()
         self._pending_names -= objects.pending_names
         objects.pending_names = objects.pending_objects = 0
         self._pending.pop(id(objects), None)
 
-    def _count(self, objects: Objects, name: str, kind: type, times: int) -> Field | None:
-        """Count *times* the field *name* with a value of *kind*; the field, if told apart from others."""
+    def _count(self, objects: Objects, name: str, kind: type, times: int) -> None:
         found = self._field(objects, name)
         if found is not None:
             found.types[kind] += times
         elif objects.key is not None:
             objects.key.types[kind] += times
             objects.see_keys((name,))
-        return found
 
     def _learn(self, objects: Objects, name: str, kind: type) -> None:
         if self._field(objects, name) is not None and kind in _NESTED:
@@ -279,7 +282,9 @@ class Counting:
 
     def _add_values(self, target: Field, values: list[Any]) -> Iterable[Work]:
         self._offer_all(target, values)
-        for kind, times in Counter(map(type, values)).items():
+        kinds = list(map(type, values))
+        alike = kinds.count(kinds[0]) == len(kinds)  # faster than a Counter, and mostly so
+        for kind, times in {kinds[0]: len(kinds)}.items() if alike else Counter(kinds).items():
             target.types[kind] += times
             if kind in _NESTED:
                 yield from self._below(
@@ -351,6 +356,17 @@ class Counting:
         else:
             return
         target.values.offer(chosen)
+
+
+def _rows_of(documents: list[Document], names: tuple[str, ...]) -> list[Any] | None:
+    """The values of *names* in each of *documents*, one after the other; None where one lacks a name."""
+    if not names:
+        return []
+    picked = map(itemgetter(*names), documents)
+    try:
+        return list(picked if len(names) == 1 else _flatten(picked))
+    except KeyError:
+        return None
 
 
 def every_name(_: str) -> bool:

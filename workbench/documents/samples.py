@@ -27,7 +27,8 @@ Few = dict[tuple[type, Any], tuple[int, Any]]  # by type and identity: how often
 FEW_VALUES = 32  # up to this many different ones, all values of the sample are kept
 _FEW_LENGTH = 200  # characters of such a value
 _DISTINCT_MOST = 10_000
-_LENGTHS_KEPT = 2_048
+_LENGTHS_KEPT = 1_024
+_PLACES = range(_LENGTHS_KEPT)
 _COMPARED = (str, int, Int64, float, bool, Decimal128, datetime, DatetimeMS, ObjectId)
 _PASSED_OVER = {kind for kind, name in ALIASES.items() if name in ("object", "array", "null")}
 _ORDERED = ("int", "long", "double", "decimal", "date")
@@ -61,14 +62,18 @@ class Lengths:
         return self._drawn
 
     def _sample(self, lengths: Sequence[int]) -> None:
+        """Keep the first, then every so many from a random one on, each in a random place of the kept."""
         room = _LENGTHS_KEPT - len(self.kept)
-        self.kept += lengths[: max(room, 0)]
-        late = lengths[max(room, 0) :]
-        if late:
-            due = len(late) * _LENGTHS_KEPT / self.count
-            wanted = int(due) + (self._random.random() < due % 1)
-            for length in self._random.sample(late, min(wanted, len(late))):
-                self.kept[self._random.randrange(_LENGTHS_KEPT)] = length
+        if room > 0:
+            self.kept += lengths[:room]
+            lengths = lengths[room:]
+        due = len(lengths) * _LENGTHS_KEPT / self.count
+        if due < 1 and self._random.random() >= due:
+            return
+        step = max(1, self.count // _LENGTHS_KEPT)
+        chosen = lengths[self._random.randrange(min(step, len(lengths))) :: step]
+        for place, length in zip(self._random.choices(_PLACES, k=len(chosen)), chosen, strict=True):
+            self.kept[place] = length
 
     def merge(self, other: Lengths) -> None:
         """Take in what *other* has seen; the samples are joined by their weight."""
