@@ -191,7 +191,7 @@ def test_shard_key_on_the_time_of_writing(mongo: Database[Document]) -> None:
 
 
 def test_case_changed_by_an_expression(mongo: Database[Document]) -> None:
-    """A comparison in lower case, and $regexMatch with i, are matches without regard to case; $add is none."""
+    """A comparison in lower case and $regexMatch with i are matches without regard to case; $add is none."""
     mongo.users.insert_many({"login": f"User{number}", "city": "Rom", "age": number} for number in range(50))
     operations = [
         Operation("users", "find", {"$expr": {"$eq": [{"$toLower": "$login"}, "user1"]}}),
@@ -256,3 +256,73 @@ def test_ids_find_their_collection_among_many(mongo: Database[Document]) -> None
 
     assert finding.severity == "warn"
     assert "document of users" in finding.why
+
+
+def test_log_ins_without_a_date_of_expiry(mongo: Database[Document]) -> None:
+    """Old sessions and tokens that nothing removes are told; trainings, api keys and new ones are not."""
+    old, new = NOW - timedelta(days=200), NOW - timedelta(days=2)
+    mongo.user_sessions.insert_many({"sid": "a", "createdAt": old, "lastActive": old} for _ in range(50))
+    mongo.reset_tokens.insert_many({"token": "a", "created_at": old} for _ in range(50))
+    mongo.login_sessions.insert_many({"sid": "a", "createdAt": new} for _ in range(50))
+    mongo.training_sessions.insert_many({"userId": 1, "createdAt": old} for _ in range(50))
+    mongo.api_tokens.insert_many({"token": "a", "createdAt": old} for _ in range(50))
+    mongo.carts_archive.insert_many({"expiresAt": old} for _ in range(50))
+
+    assert told(reviewed(mongo), "missing_ttl") == ["reset_tokens.created_at", "user_sessions.lastActive"]
+    mongo.user_sessions.create_index("lastActive", expireAfterSeconds=10**8)
+    assert told(reviewed(mongo), "missing_ttl") == ["reset_tokens.created_at"]
+
+
+def test_text_in_order_is_a_counter_or_test_data(mongo: Database[Document]) -> None:
+    """Numbers in text of one length only grow; addresses and names in the order of a generator do not."""
+    mongo.orders.insert_many({"no": f"ORD-{number:06d}"} for number in range(3000))
+    mongo.users.insert_many({"email": f"p{number:06d}@example.com"} for number in range(3000))
+    mongo.people.insert_many({"nick": f"nick{number}"} for number in range(3000))
+    keys: dict[str, Any] = {
+        "orders": (("no", 1),),
+        "users": (("email", 1),),
+        "people": (("nick", 1),),
+    }
+
+    assert told(reviewed(mongo, shard_keys=keys), "monotonic_shard_key") == ["orders.no"]
+
+
+def test_join_by_a_pipeline(mongo: Database[Document]) -> None:
+    """A $lookup whose pipeline compares fields of no index is told; with an index on one it is not."""
+    mongo.stock.insert_many({"sku": number, "store": number % 9} for number in range(2000))
+    mongo.orders.insert_many({"sku": number} for number in range(10))
+    equal = [{"$eq": ["$sku", "$$wanted"]}, {"$eq": ["$store", "$$where"]}]
+    stage = {
+        "from": "stock",
+        "let": {"wanted": "$sku", "where": "$store"},
+        "pipeline": [{"$match": {"$expr": {"$and": equal}}}],
+        "as": "stock",
+    }
+    operation = Operation("orders", "aggregate", pipeline=({"$lookup": stage},))
+
+    assert told(reviewed(mongo, operations=[operation]), "unindexed_lookup") == ["stock.sku"]
+    mongo.stock.create_index("store")
+    assert not told(reviewed(mongo, operations=[operation]), "unindexed_lookup")
+
+
+def test_net_of_an_invoice_and_days_of_leave(mongo: Database[Document]) -> None:
+    """The net of an invoice is money; a balance of days, and the net weight of a parcel, are not."""
+    mongo.invoices.insert_many(
+        {"net": 1.25 + number, "weight": {"net": 1.35 + number}} for number in range(60)
+    )
+    mongo.staff.insert_many({"vacationBalance": 1.5 + number} for number in range(60))
+
+    assert told(reviewed(mongo), "money_as_double") == ["invoices.net"]
+
+
+def test_one_text_index(mongo: Database[Document]) -> None:
+    """Where a collection has its text index, the fix makes no second one, which the server would refuse."""
+    mongo.posts.insert_many({"title": f"title {number}", "body": "x"} for number in range(1500))
+    mongo.posts.create_index([("body", "text")])
+    operation = Operation("posts", "find", {"title": {"$regex": "itle 7"}})
+    (finding,) = [
+        each for each in reviewed(mongo, operations=[operation]) if each.check == "unanchored_regex"
+    ]
+
+    assert "createIndex" not in finding.fix
+    assert "body_text is the one text index" in finding.fix

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from workbench.areas.nosql.checks.context import Context, key_document, share, shell, spelled, types_of
-from workbench.areas.nosql.checks.naming import durable, expiry, expiry_elsewhere, transient, words
+from workbench.areas.nosql.checks.naming import (
+    credentials,
+    durable,
+    expiry,
+    expiry_elsewhere,
+    last_used,
+    transient,
+    words,
+)
 from workbench.areas.nosql.checks.tallies import Values, ValueTally
 from workbench.catalog.collections import Collection, CollectionIndex
 from workbench.catalog.shapes import Node, Shape, queried
@@ -17,7 +25,7 @@ PAST = 0.5  # of the dates, from which the documents are of no more use
 def expiry_questions(context: Context) -> Iterator[Values]:
     """What `missing_ttl` counts: the dates of top-level fields that say when a document expires."""
     for collection, shape in context.shaped():
-        for node in _expiring(collection, shape):
+        for node in [*_expiring(collection, shape), *_lingering(collection, shape)]:
             yield Values(collection.name, (node.name,))
 
 
@@ -32,6 +40,25 @@ def _expiring(collection: Collection, shape: Shape) -> list[Node]:
         for child in shape.root.children
         if child.kind == "field" and child.types.get("date") and _says_so(collection, child.name)
     ]
+
+
+def _lingering(collection: Collection, shape: Shape) -> list[Node]:
+    """The last date of use of log-ins, tokens and codes that have no date of expiry, the best first."""
+    fields = [child for child in shape.root.children if child.kind == "field"]
+    removed = any(index.expire_after_s is not None for index in collection.indexes)
+    if (
+        collection.capped
+        or collection.expire_after_s is not None
+        or collection.kind != "collection"
+        or removed
+    ):
+        return []
+    if any(expiry(child.name) or expiry_elsewhere(child.name) for child in fields):
+        return []
+    if not credentials(collection.name, [child.name for child in fields]):
+        return []
+    dated = [child for child in fields if set(child.types) == {"date"} and last_used(child.name)]
+    return sorted(dated, key=lambda child: "create" in child.name.lower())[:1]
 
 
 def _says_so(collection: Collection, name: str) -> bool:
@@ -54,6 +81,35 @@ def missing_ttl(context: Context) -> Iterator[Finding]:
             if transient(collection.name) or (dates and tally.long_past >= PAST * dates):
                 yield _never_removed(context, collection, node, tally)
                 break
+        for node in _lingering(collection, shape):
+            tally = context.answer(Values(collection.name, (node.name,)))
+            if tally is not None and tally.month_old >= PAST * tally.types["date"]:
+                yield _lingers(context, collection, node, tally)
+
+
+def _lingers(context: Context, collection: Collection, node: Node, tally: ValueTally) -> Finding:
+    dates = tally.types["date"]
+    return context.finding(
+        "missing_ttl",
+        "warn",
+        collection.name,
+        (node.name,),
+        title=f"Nothing removes the documents of {collection.name}, which have no date of expiry",
+        why=f"{tally.month_old:,} of {dates:,} ({share(tally.month_old, dates)}) have a {node.name} of more "
+        f"than 30 days ago, and {collection.name} has neither a TTL index nor a field that says when one "
+        "expires: what is of no more use stays, and is read, backed up and indexed with the rest. Source: "
+        "MongoDB manual, TTL Indexes.",
+        fix=f"{shell(collection.name)}.createIndex({{{spelled(node.name)}: 1}}, "
+        '{"expireAfterSeconds": 2592000});  // 30 days: write how long they are good for',
+        counted={
+            "collection": collection.name,
+            "path": node.name,
+            "dates": dates,
+            "older_than_30_days": tally.month_old,
+            "documents": tally.documents,
+        },
+        verified=context.exact(collection.name),
+    )
 
 
 def _never_removed(context: Context, collection: Collection, node: Node, tally: ValueTally) -> Finding:

@@ -287,9 +287,10 @@ def _truth(path: str) -> str:
 
 
 def _convert(path: str, to: str) -> str:
-    """The expression that converts a field, and leaves it where it cannot."""
+    """The expression that converts a field and leaves it where it cannot; an empty text is none: null."""
     kept = spelled("$" + path)
-    return f'{{"$convert": {{"input": {kept}, "to": {spelled(to)}, "onError": {kept}, "onNull": null}}}}'
+    failed = f'{{"$cond": [{{"$eq": [{kept}, ""]}}, null, {kept}]}}' if to != "string" else kept
+    return f'{{"$convert": {{"input": {kept}, "to": {spelled(to)}, "onError": {failed}, "onNull": null}}}}'
 
 
 # Money

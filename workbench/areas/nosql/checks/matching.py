@@ -238,6 +238,8 @@ def _loose(
     count: int | None,
 ) -> Finding:
     times = sum(operation.count for _, operation in loose)
+    searched = f'{shell(collection.name)}.find({{"$text": {{"$search": "<words>"}}}});'
+    there = next((index for index in collection.indexes if any(way == "text" for _, way in index.key)), None)
     of = f"all {count:,} documents" if count else "every document"
     return context.finding(
         "unanchored_regex",
@@ -249,9 +251,12 @@ def _loose(
         f"{f' ({times:,} times on record)' if times else ''} search {path} by /{loose[0][0]}/, which is "
         "bound to no start: it "
         f"reads {of} or their index keys each time. Source: MongoDB manual, $regex, Index Use.",
-        fix=f'{shell(collection.name)}.createIndex({{{spelled(path)}: "text"}});\n'
-        f'{shell(collection.name)}.find({{"$text": {{"$search": "<words>"}}}});'
-        "  // whole words; a search index for parts of them",
+        fix=(
+            f'{shell(collection.name)}.createIndex({{{spelled(path)}: "text"}});'
+            if there is None
+            else f"// {there.name} is the one text index that a collection can have: it must cover {path}"
+        )
+        + f"\n{searched}  // whole words; a search index for parts of them",
         counted={
             "collection": collection.name,
             "path": path,

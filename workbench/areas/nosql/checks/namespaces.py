@@ -169,7 +169,8 @@ def _family(context: Context, family: Family) -> Finding:
         f"db.getCollectionNames().filter(name => {_member_pattern(family)}.test(name)).forEach(name => "
         f'db.getCollection(name).aggregate([{{"$set": {{{spelled(field)}: name}}}}, {{"$merge": {{"into": '
         f'{spelled(one)}, "whenMatched": "fail"}}}}]));  // where _ids are the same in two, it says so\n'
-        f'{shell(one)}.createIndex({{{spelled(field)}: 1, "_id": 1}});',
+        f'{shell(one)}.createIndex({{{spelled(field)}: 1, "_id": 1}});\n'
+        "// then drop the collections that were merged, once nothing reads or writes them",
         verified=exact,
         unverified_because="" if exact else "the shapes of some of them rest on samples or were not read",
         evidence=(

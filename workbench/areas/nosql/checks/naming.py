@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Literal
 
@@ -66,6 +67,7 @@ _PERHAPS = word_set(
     "amount amounts amt balance bonus charge charges commission cost costs credit debit deposit premium "
     "profit rent spend sales tax taxes tip total totals turnover shipping"
 )
+_BILLS = word_set("invoice invoices billing bill bills receipt receipts payroll payslip payslips salary")
 _SETTLES = word_set(
     "account bank billing cart cash chargeback credit debit discounted dollar dollars due eur euro "
     "euros gbp chf usd invoice labor labour list loan order owed paid payment price pricing prices "
@@ -78,6 +80,7 @@ _NO_MONEY = word_set(
     "avg average mean median std stddev var variance zscore log normalized scaled predicted forecast "
     "model feature score rate rates ratio pct percent percentage factor fraction share index count "
     "counts qty quantity number days hours minutes seconds ms duration time weight distance length "
+    "vacation leave sick pto overtime loyalty karma stamina mana xp "
     "height width area volume latitude longitude lat lon lng kg km ml mg kwh bytes pixels white color "
     "colour change growth elasticity sensitivity rating ratings points score scores stars level "
     "elevation altitude probability confidence"
@@ -101,6 +104,8 @@ def money(names: Names, collection: str) -> Literal["surely", "perhaps", ""]:
         return "surely"
     if head in ("discount", "discounts") and ({"amount", "amt"} & set(own)):
         return "surely"
+    if own in (("net",), ("gross",)) and around & _BILLS and not around & _NO_MONEY:
+        return "surely"
     if (head in ("value", "amount", "sum") or own in (("net",), ("gross",))) and {
         "price",
         "prices",
@@ -123,7 +128,8 @@ _QUANTITIES = word_set(
     "rate percent percentage pct lat latitude lon lng longitude altitude duration distance temperature "
     "humidity pressure speed views likes visits clicks points hours minutes seconds days area "
     "capacity inventory available reserved population discount average avg mean median min max "
-    "threshold interval nights guests beds bedrooms bathrooms seats pages minimum maximum"
+    "threshold interval latency elapsed bytes bandwidth throughput voltage "
+    "nights guests beds bedrooms bathrooms seats pages minimum maximum"
 )
 _CODES = word_set(
     "id ids code codes no nr num number phone telephone mobile fax zip zipcode postal postcode plz "
@@ -203,7 +209,8 @@ _DURABLE = word_set(
     "product batch lot inventory stock medicine drug passport membership domain warranty document "
     "insurance permit offer campaign posting vehicle driver employee customer user patient supplier "
     "agreement lease guarantee visa credit debit payment price discount plan registration accreditation "
-    "food ingredient key ad quote order account gift reservation booking ticket listing"
+    "food ingredient key ad quote order account gift reservation booking ticket listing "
+    "archive backup history"
 )
 
 
@@ -213,8 +220,31 @@ def expiry(name: str) -> bool:
 
 
 def expiry_elsewhere(name: str) -> bool:
-    """Whether a field's name says so in another language."""
-    return other_languages.expiry(words(name))
+    """Whether a field's name says so in another language, or that something begins anew: resetAt."""
+    return other_languages.expiry(words(name)) or words(name) in (("reset", "at"), ("resets", "at"))
+
+
+_SHORT_LIVED = word_set("session token otp otps captcha csrf nonce verification reset magic")
+_KEPT_ON = word_set("api device push fcm apns personal service training game class conference chat")
+_CREDENTIAL = word_set(
+    "token sid jwt secret hash nonce otp csrf cookie refresh ip user useragent agent session code"
+)
+_LAST_USED = word_set(
+    "active seen used access accessed activity updated modified created issued login started"
+)
+
+
+def credentials(collection: str, fields: Iterable[str]) -> bool:
+    """Whether the collection is one of log-ins, tokens or codes: by its name, and a field that holds one."""
+    own = {singular(word) for word in words(collection)}
+    if not own & _SHORT_LIVED or own & _KEPT_ON or durable(collection):
+        return False
+    return any(_CREDENTIAL & set(words(field)) for field in fields)
+
+
+def last_used(name: str) -> bool:
+    """Whether a field says when its document was made or last of use."""
+    return bool(_LAST_USED & set(words(name)))
 
 
 def transient(collection: str) -> bool:

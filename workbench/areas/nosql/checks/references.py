@@ -169,20 +169,43 @@ def unindexed_lookup(context: Context) -> Iterator[Finding]:
     """
     told = set()
     for origin, _, body in _joins(context):
-        foreign, target = body.get("foreignField"), body.get("from")
-        if not isinstance(foreign, str) or not isinstance(target, str) or (target, foreign) in told:
+        target, compared = body.get("from"), _compared(body)
+        if not isinstance(target, str) or not compared or (target, compared[0]) in told:
             continue
         try:
             collection = context.catalog.collection(target)
         except KeyError:
             continue
+        foreign = compared[0]
         if (
             collection.kind == "collection"
-            and not _served(collection, foreign)
+            and not any(_served(collection, path) for path in compared)
             and _worth(context, collection)
         ):
             told.add((target, foreign))
             yield _scanned(context, origin, collection, foreign)
+
+
+def _compared(body: Mapping[str, Any]) -> list[str]:
+    """The fields of the other collection that a $lookup compares: foreignField, or those of its pipeline.
+
+    Of a pipeline these are the equalities of its first $match, with a variable of ``let`` or with a value.
+    """
+    foreign, pipeline = body.get("foreignField"), body.get("pipeline")
+    found = [foreign] if isinstance(foreign, str) else []
+    first = pipeline[0] if isinstance(pipeline, list | tuple) and pipeline else None
+    matched = first.get("$match") if isinstance(first, Mapping) else None
+    if not isinstance(matched, Mapping):
+        return found
+    expression = matched.get("$expr")
+    all_of = expression.get("$and", [expression]) if isinstance(expression, Mapping) else []
+    for each in all_of:
+        sides = each.get("$eq") if isinstance(each, Mapping) else None
+        names = [side for side in sides or () if isinstance(side, str) and side[:1] == "$"]
+        own = [side[1:] for side in names if side[:2] != "$$"]
+        if len(own) == 1 and len(names) == 2:
+            found.append(own[0])
+    return found + ([path for path in matched if path[:1] != "$"] if found else [])
 
 
 def _served(collection: Collection, path: str) -> bool:

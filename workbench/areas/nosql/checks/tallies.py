@@ -106,6 +106,7 @@ class ValueTally:
     _ten_thousandths: int = 0
     past: int = 0  # dates before now
     long_past: int = 0  # dates more than a day before now
+    month_old: int = 0  # dates more than 30 days before now
     distinct: Counter[Any] = field(default_factory=Counter)
     complete: bool = True
 
@@ -162,6 +163,7 @@ class ValueTally:
         age_s = self.now.timestamp() - milliseconds / 1000
         self.past += age_s > 0
         self.long_past += age_s > 86_400
+        self.month_old += age_s > 30 * 86_400
 
     def _distinct(self, kind: str, value: Any) -> None:
         key = (kind, hashable(value))
