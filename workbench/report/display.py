@@ -114,6 +114,8 @@ def _cell(value: Any) -> str:
 
 
 def _text_table(caption: str, columns: Sequence[_Column], rows: Sequence[Sequence[str]], more: str) -> str:
+    if not rows:
+        return f"{caption}: nothing" if caption else "nothing"
     lines = [[" ".join(cell.split()) for cell in row] for row in ([column.name for column in columns], *rows)]
     widths = [max((len(line[n]) for line in lines), default=0) for n in range(len(columns))]
     aligned = [

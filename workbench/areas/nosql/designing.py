@@ -9,9 +9,10 @@ from typing import Any
 
 from workbench.areas.nosql.examine import OpenModel, require_server
 from workbench.areas.nosql.tables import (
+    choice_rows,
     comparison_as_dict,
     design_rows,
-    measured_rows,
+    latency_rows,
     option_rows,
     pattern_rows,
 )
@@ -29,6 +30,7 @@ from workbench.proof.results import AreaResults
 from workbench.source import OpenSource
 
 ROWS = 200_000
+_TENTH_MORE = 1.1  # what two runs of the same may differ by
 _CLAIM = "Every row is found back in the documents of each design, by counts and checksums"
 
 
@@ -42,7 +44,8 @@ class Designed:
     unmapped: list[dict[str, Any]] = field(default_factory=list)
     options: list[dict[str, Any]] = field(default_factory=list)
     designs: list[dict[str, Any]] = field(default_factory=list)
-    measured: list[dict[str, Any]] = field(default_factory=list)
+    choices: list[dict[str, Any]] = field(default_factory=list)
+    latencies: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def caption(self) -> str:
@@ -108,7 +111,8 @@ def compare_designs(opened: OpenModel, *, patterns: Path | str | None = None, ro
         unmapped=[{"statement": each.name, "why": each.reason} for each in found.unmapped],
         options=option_rows(found),
         designs=design_rows(found),
-        measured=measured_rows(found),
+        choices=choice_rows(found),
+        latencies=latency_rows(found),
     )
 
 
@@ -136,18 +140,13 @@ def record_design(results: AreaResults, opened: OpenModel, designed: Designed) -
 
 def _record_speed(results: AreaResults, found: DesignComparison) -> None:
     chosen, baseline = found.chosen, found.baseline
-    if chosen is baseline:
-        claim = "No other design that was built is faster than a collection a table"
-        holds = all(baseline.measured_ms <= each.measured_ms for each in found.built)
-        detail = ", ".join(f"{each.name} {each.measured_ms:,.0f} ms an hour" for each in found.built)
-    else:
-        claim = "The chosen documents serve the access patterns faster than a collection a table"
-        holds = chosen.measured_ms < baseline.measured_ms
-        detail = (
-            f"{chosen.measured_ms:,.0f} ms an hour instead of {baseline.measured_ms:,.0f}, with "
-            f"{chosen.design.summary}"
-        )
-    results.add_proof(claim, holds, found.engine, detail=detail)
+    detail = "; ".join(f"{each.name} {each.measured_ms:,.0f} ms an hour" for each in found.built)
+    results.add_proof(
+        "The chosen documents serve the access patterns no slower than a collection a table, within a tenth",
+        chosen.measured_ms <= baseline.measured_ms * _TENTH_MORE,
+        found.engine,
+        detail=detail,
+    )
 
 
 def design_artifact(designed: Designed) -> dict[str, Any] | None:

@@ -304,7 +304,7 @@ def prove_collections(opened: OpenModel, *, failures: bool = True) -> Proofs:
 def record_collections(results: AreaResults, opened: OpenModel, proofs: Proofs) -> None:
     """Put what was tried on the collections into *results*, or that it could not be, and what helps."""
     if opened.server is not None:
-        record_proofs(results, proofs, opened.server)
+        record_proofs(results, proofs, opened.server.description)
     elif opened.collections is not None or opened.is_example:
         for claim in _CLAIMS if opened.is_example else _CLAIMS[:1]:
             results.add_proof(

@@ -6,6 +6,7 @@ with the reason and what helps.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -49,7 +50,8 @@ from workbench.proof.results import AreaResults, Outcome
 Documents = Database[dict[str, Any]]
 SAMPLE = 200  # documents of a collection that bad ones are made from
 EVENTS = 50_000  # of which a time series is compared with a plain collection
-OUR_SERVER = "unset WORKBENCH_MONGODB_URL and run workbench doctor"
+OUR_SERVER = "unset WORKBENCH_MONGODB_URL"  # ours does what one by URL may not
+AGAIN = "workbench nosql prove"
 _CODEC: bson.CodecOptions[dict[str, Any]] = CODEC.with_options(
     datetime_conversion=DatetimeConversion.DATETIME_AUTO
 )
@@ -336,8 +338,12 @@ def record_proofs(results: AreaResults, proofs: Proofs, engine: str) -> None:
             engine,
             detail=claim.saw,
             why_not=claim.why_not,
-            how_to=OUR_SERVER if claim.why_not else "",
+            how_to=_help() if claim.why_not else "",
         )
+
+
+def _help() -> str:
+    return OUR_SERVER if os.environ.get("WORKBENCH_MONGODB_URL") else AGAIN
 
 
 def _validator_claims(proofs: Proofs) -> Iterable[Claim]:

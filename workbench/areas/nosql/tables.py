@@ -7,7 +7,7 @@ from typing import Any
 
 from workbench.areas.nosql.proofs import Proofs
 from workbench.catalog.shapes import Shape, written
-from workbench.documents.design import AccessPattern, BuiltDesign, DesignComparison
+from workbench.documents.design import AccessPattern, BuiltDesign, DesignComparison, Relationship
 from workbench.documents.validators import Failing
 from workbench.proof.documents.bad_documents import ValidatorAttempt
 from workbench.proof.documents.index_use import IndexProof
@@ -112,7 +112,7 @@ def pattern_rows(patterns: Iterable[AccessPattern]) -> list[Row]:
             "pattern": each.name,
             "kind": each.kind,
             "root": ".".join(each.root),
-            "with": ", ".join(str(relationship) for relationship in each.relationships),
+            "with": ", ".join(_related(relationship, each.root) for relationship in each.relationships),
             "per_hour": each.per_hour,
             "origin": "assumed" if each.assumed else each.origin,
         }
@@ -125,7 +125,7 @@ def design_rows(comparison: DesignComparison) -> list[Row]:
     return [
         {
             "design": each.name,
-            "what_it_does": each.design.summary,
+            "what_is_different": _difference(each, comparison.chosen),
             "price_ms_per_hour": round(each.price.per_hour_ms, 1),
             "predicted_ms_per_hour": round(each.predicted_ms, 1),
             "measured_ms_per_hour": round(each.measured_ms, 1),
@@ -137,6 +137,35 @@ def design_rows(comparison: DesignComparison) -> list[Row]:
         }
         for each in comparison.built
     ]
+
+
+def choice_rows(comparison: DesignComparison) -> list[Row]:
+    """A row a relationship that the chosen design does not leave a reference."""
+    return [
+        {"relationship": _arrow(each.relationship), "pattern": each.kind, "in_words": each.label}
+        for each in comparison.chosen.design.choices
+    ]
+
+
+def _arrow(relationship: Relationship) -> str:
+    child, parent = relationship.child[1], relationship.parent[1]
+    return f"{child} → {parent} ({', '.join(relationship.columns)})"
+
+
+def _related(relationship: Relationship, root: tuple[str, str]) -> str:
+    return relationship.child[1] if relationship.parent == root else relationship.parent[1]
+
+
+def _difference(built: BuiltDesign, chosen: BuiltDesign) -> str:
+    """What *built* does otherwise than the chosen one; of the chosen one, how much it does."""
+    own, others = built.design.choices, chosen.design.choices
+    if built is chosen:
+        return f"the chosen one: {len(own)} relationships are more than references"
+    if not own:
+        return "every relationship a reference"
+    more = [f"with {each.label}" for each in own if each not in others]
+    less = [f"without {each.label}" for each in others if each not in own]
+    return "; ".join(more + less)
 
 
 def _days(built: BuiltDesign) -> Any:
@@ -162,11 +191,33 @@ def measured_rows(comparison: DesignComparison) -> list[Row]:
     ]
 
 
+def latency_rows(comparison: DesignComparison) -> list[Row]:
+    """A row a pattern: its median latency on each design, and what the chosen one reads and changes."""
+    rows = []
+    for n, pattern in enumerate(comparison.patterns):
+        row: Row = {"pattern": pattern.name, "per_hour": pattern.per_hour}
+        for built in comparison.built:
+            measured = built.measured[n]
+            row[f"{built.name}, ms"] = round(measured.median_ms, 2) if measured else None
+        for built in _chosen_and_baseline(comparison):
+            measured = built.measured[n]
+            row[f"documents read, {built.name}"] = measured.documents_examined if measured else None
+        chosen = comparison.chosen.measured[n]
+        row["documents changed"] = chosen.modified if chosen else None
+        rows.append(row)
+    return rows
+
+
+def _chosen_and_baseline(comparison: DesignComparison) -> list[BuiltDesign]:
+    chosen, baseline = comparison.chosen, comparison.baseline
+    return [chosen] if chosen is baseline else [chosen, baseline]
+
+
 def option_rows(comparison: DesignComparison) -> list[Row]:
     """A row a relationship: which designs are open to it, and which are not, and why."""
     return [
         {
-            "relationship": str(option.relationship),
+            "relationship": _arrow(option.relationship),
             "open": "; ".join(choice.label for choice in option.choices) or "reference",
             "excluded": "; ".join(f"{each.kind}: {each.reason}" for each in option.excluded),
         }
@@ -185,6 +236,7 @@ def comparison_as_dict(comparison: DesignComparison) -> dict[str, Any]:
             {**row, "choices": [choice.label for choice in built.design.choices]}
             for row, built in zip(design_rows(comparison), comparison.built, strict=True)
         ],
+        "chosen": choice_rows(comparison),
         "patterns": pattern_rows(comparison.patterns),
         "measured": measured_rows(comparison),
         "relationships": option_rows(comparison),
