@@ -326,3 +326,19 @@ def test_one_text_index(mongo: Database[Document]) -> None:
 
     assert "createIndex" not in finding.fix
     assert "body_text is the one text index" in finding.fix
+
+
+def test_expressions_as_the_profiler_saw_them(mongo: Database[Document]) -> None:
+    """A case changed by $expr and a join by a pipeline are told from the profiler, without values."""
+    mongo.users.insert_many({"login": f"User{number}", "score": number} for number in range(1200))
+    mongo.command("profile", 2)
+    list(mongo.users.find({"$expr": {"$eq": [{"$toLower": "$login"}, "user17"]}}))
+    match = {"$match": {"$expr": {"$eq": ["$score", "$$wanted"]}}}
+    stage = {"from": "users", "let": {"wanted": "$score"}, "pipeline": [match], "as": "same"}
+    list(mongo.users.aggregate([{"$match": {"login": "User3"}}, {"$lookup": stage}]))
+    mongo.command("profile", 0)
+    findings = reviewed(mongo)
+
+    assert told(findings, "case_insensitive_match_without_collation") == ["users.login"]
+    assert told(findings, "unindexed_lookup") == ["users.score"]
+    assert "user17" not in str([each.as_dict() for each in findings])

@@ -69,6 +69,8 @@ def shape_of(query: Mapping[str, Any]) -> dict[str, Any]:
 def _field_shape(name: str, value: Any) -> Any:
     if name in ("$and", "$or", "$nor") and isinstance(value, (list, tuple)):
         return [shape_of(each) if isinstance(each, Mapping) else _kind(each) for each in value]
+    if name == "$expr":
+        return _computed_shape(value)
     if name in _KEPT:
         return value
     if name in ("$in", "$nin", "$all") and isinstance(value, (list, tuple)):
@@ -81,6 +83,20 @@ def _field_shape(name: str, value: Any) -> Any:
             shape |= _expression_shape(value["$regex"], value.get("$options"))
         return shape
     return _kind(value)
+
+
+def _computed_shape(value: Any) -> Any:
+    """An expression with its operators, paths and variables, each literal replaced by its kind."""
+    if isinstance(value, Mapping):
+        if "regex" in value:
+            shape = _expression_shape(value["regex"], value.get("options"))
+            named = {"regex": shape["$regex"], "options": shape["$options"]}
+            rest = {each: value[each] for each in value if each not in named}
+            return {**{each: _computed_shape(rest[each]) for each in rest}, **named}
+        return {each: _computed_shape(part) for each, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_computed_shape(each) for each in value]
+    return value if isinstance(value, str) and value.startswith("$") else _kind(value)
 
 
 def _is_operators(value: Mapping[str, Any]) -> bool:
@@ -278,8 +294,17 @@ def of_pipeline(
 def _stage_shape(stage: Mapping[str, Any]) -> dict[str, Any]:
     joined = stage.get("$lookup")
     if isinstance(joined, Mapping):
-        return {"$lookup": {name: joined[name] for name in _JOIN if isinstance(joined.get(name), str)}}
+        shape = {name: joined[name] for name in _JOIN if isinstance(joined.get(name), str)}
+        inner = joined.get("pipeline")
+        if isinstance(inner, list | tuple) and inner:
+            shape["pipeline"] = [_inner_shape(each) for each in inner if isinstance(each, Mapping)]
+        return {"$lookup": shape}
     return dict.fromkeys(stage, "<stage>")
+
+
+def _inner_shape(stage: Mapping[str, Any]) -> dict[str, Any]:
+    matched = stage.get("$match")
+    return {"$match": shape_of(matched)} if isinstance(matched, Mapping) else _stage_shape(stage)
 
 
 def ordered(sort: Mapping[str, Any]) -> tuple[tuple[str, int], ...]:
