@@ -99,6 +99,13 @@ class _Search:
     refusals: list[str] = field(default_factory=list)
 
     @property
+    def chosen(self) -> _Candidate | None:
+        """The document to put the rule to the test with, if there is one."""
+        if self.rule.keyword == "required" and self.rule.part == "_id" and not self.rule.steps:
+            return None
+        return self.best[0] if self.best else self.taken
+
+    @property
     def enough(self) -> int:
         return _ENOUGH if self.rule.schema is not None else _ENOUGH_OF_EXPRESSIONS
 
@@ -144,7 +151,10 @@ def attempt_validators(
             why = "no document is known that the validator accepts, and none could be made"
             return [_untried(collection, each, why) for each in tried]
         found = _searched(probe, plain, conditions, tried, bases, time.monotonic() + limit_s)
-        attempts = [_named(_attempt(collection, copy, each), each.rule, says) for each in found]
+        attempts = [
+            _named(attempt, search.rule, says)
+            for attempt, search in zip(_attempts(collection, copy, found), found, strict=True)
+        ]
         return attempts + _of_the_level(database, collection, copy, attempts, found)
 
 
@@ -468,24 +478,35 @@ def _is_broken_for_sure(rule: Rule) -> bool:
 # The attempts
 
 
-def _attempt(collection: str, copy: Collection[dict[str, Any]], search: _Search) -> ValidatorAttempt:
-    """The document that was found for a rule, put into the copy of the collection as it is declared."""
+def _attempts(
+    collection: str, copy: Collection[dict[str, Any]], found: Sequence[_Search]
+) -> list[ValidatorAttempt]:
+    """The documents that were found, put into the copy of the collection as it is declared."""
+    chosen = [search.chosen for search in found]
+    answers = iter(_answers(copy, [each.document for each in chosen if each]))
+    why_taken = _why_taken(copy)
+    return [
+        _attempt(collection, search, each, next(answers), why_taken)
+        if each
+        else _untried(collection, search.rule, _why_untried(search))
+        for search, each in zip(found, chosen, strict=True)
+    ]
+
+
+def _attempt(
+    collection: str, search: _Search, chosen: _Candidate, answer: _Answer, why_taken: str
+) -> ValidatorAttempt:
     rule = search.rule
-    chosen = search.best[0] if search.best else search.taken
-    if rule.keyword == "required" and rule.part == "_id" and not rule.steps:
-        return _untried(collection, rule, "the server gives each document an _id")
-    if chosen is None:
-        return _untried(collection, rule, _why_untried(search))
-    (answer,) = _answers(copy, [chosen.document])
     statement = _difference(chosen.base, chosen.document)
     if answer.taken:
-        why = _why_taken(copy) if search.best else "the server never applies this rule"
+        why = why_taken if search.best else "the server never applies this rule"
         return ValidatorAttempt(collection, rule.path, _rule_text(rule), statement, "accepted", None, why)
     named = naming(rule, search.clause, answer.reasons)
     if not named.named:
         said = ", ".join(map(_reason_text, answer.reasons)) or answer.message
         return _untried(collection, rule, f"what was tried is refused by another rule first: {_line(said)}")
     others = [each for each in named.others if not _is_the_same_clause(search.clause, each)]
+    others += search.best[1].others if search.best else ()  # there each part of an $expr is told apart
     besides = ", ".join(dict.fromkeys(map(_reason_text, others)))
     return ValidatorAttempt(
         collection,
@@ -520,6 +541,8 @@ def _untried(collection: str, rule: Rule, why: str) -> ValidatorAttempt:
 def _why_untried(search: _Search) -> str:
     if not search.rule.steps and search.rule.keyword in ("bsonType", "type"):
         return "a document is an object in any case"
+    if search.rule.part == "_id" and not search.rule.steps:
+        return "the server gives each document an _id"
     if not search.exhausted and search.tried < sum(_CHUNKS):
         return "the time limit was reached before a document was found that breaks it"
     if search.rule.argument == 0 and search.rule.keyword in ("minLength", "minItems", "minProperties"):
