@@ -15,6 +15,7 @@ from typing import Any
 
 import bson
 from bson.codec_options import DatetimeConversion
+from bson.errors import BSONError
 from pymongo.database import Database
 from pymongo.errors import OperationFailure, PyMongoError
 
@@ -50,6 +51,7 @@ from workbench.proof.results import AreaResults, Outcome
 Documents = Database[dict[str, Any]]
 SAMPLE = 200  # documents of a collection that bad ones are made from
 EVENTS = 50_000  # of which a time series is compared with a plain collection
+_MOST_BYTES = 10 << 20
 OUR_SERVER = "unset WORKBENCH_MONGODB_URL"  # ours does what one by URL may not
 AGAIN = "workbench nosql prove"
 _CODEC: bson.CodecOptions[dict[str, Any]] = CODEC.with_options(
@@ -263,7 +265,7 @@ def prove_source(source: DocumentSource, server: MongoServer, *, sample: int = S
     """Try the validators and the unique indexes of *source* on copies of its collections on *server*.
 
     A copy has the structure and up to *sample* of the documents, from which bad ones are made; the source
-    is only read.
+    is only read. Raises SourceError and its kinds where it cannot be.
     """
     proofs = Proofs()
     for each in source.catalog.collections:
@@ -272,7 +274,7 @@ def prove_source(source: DocumentSource, server: MongoServer, *, sample: int = S
             continue
         try:
             _prove_copy(proofs, source, server, each, unique, sample)
-        except PyMongoError as exc:
+        except (PyMongoError, BSONError) as exc:
             claim = f"{each.name}: its validator and unique indexes refuse what they should"
             proofs.not_tried.append(_not_tried(claim, exc))
     return proofs
@@ -286,11 +288,7 @@ def _prove_copy(
     unique: Sequence[CollectionIndex],
     sample: int,
 ) -> None:
-    good = [
-        document
-        for batch in source.batches(each.name, sample=sample)
-        for document in bson.decode_all(batch, _CODEC)
-    ]
+    good = _sampled(source, each.name, sample)
     with server.scratch_database(label="copy") as scratch:
         scratch = scratch.with_options(codec_options=_CODEC)
         if each.validator:
@@ -299,6 +297,18 @@ def _prove_copy(
             proofs.good.append(good_documents(scratch, each.name, good))
             scratch.drop_collection(each.name)
         proofs.unique += attempt_unique_indexes(scratch, each.name, unique, good)
+
+
+def _sampled(source: DocumentSource, collection: str, sample: int) -> list[dict[str, Any]]:
+    """Up to *sample* documents, and no more than some ten MB of them: they are held and sent several times."""
+    documents: list[dict[str, Any]] = []
+    size = 0
+    for batch in source.batches(collection, sample=sample):
+        size += len(batch)
+        documents += bson.decode_all(batch, _CODEC)
+        if size > _MOST_BYTES:
+            break
+    return documents
 
 
 def _options(each: Collection) -> dict[str, Any]:
