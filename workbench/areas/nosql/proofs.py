@@ -300,7 +300,7 @@ def _prove_copy(
 
 
 def _sampled(source: DocumentSource, collection: str, sample: int) -> list[dict[str, Any]]:
-    """Up to *sample* documents, and no more than some ten MB of them: they are held and sent several times."""
+    """Up to *sample* documents, and no more than some ten MB of them: they are held, and sent often."""
     documents: list[dict[str, Any]] = []
     size = 0
     for batch in source.batches(collection, sample=sample):
