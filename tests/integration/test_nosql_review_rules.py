@@ -9,7 +9,8 @@ import pytest
 from bson import ObjectId, json_util
 from pymongo.database import Database
 
-from workbench.areas.nosql.review import review
+from workbench.areas.nosql.indexes import advise_indexes
+from workbench.areas.nosql.review import not_judged, review
 from workbench.catalog.collections import Operation
 from workbench.documents.shape import infer
 from workbench.documents.source import scratch_source
@@ -342,3 +343,32 @@ def test_expressions_as_the_profiler_saw_them(mongo: Database[Document]) -> None
     assert told(findings, "case_insensitive_match_without_collation") == ["users.login"]
     assert told(findings, "unindexed_lookup") == ["users.score"]
     assert "user17" not in str([each.as_dict() for each in findings])
+
+
+def test_what_cannot_be_told_is_said(mongo: Database[Document]) -> None:
+    """Young statistics and absent operations are named; a unique index is none that could be unused."""
+    mongo.orders.insert_many({"no": number, "state": "x"} for number in range(20))
+    mongo.orders.create_index("state")
+    mongo.orders.create_index("no", unique=True)
+    source = scratch_source(mongo, title="test")
+
+    operations, statistics = not_judged(source)
+    assert "No operation is on record" in operations
+    assert statistics.endswith("Without an access so far: orders.state_1.")
+    declared = [Operation("orders", "find", {"no": 1})]
+    assert not_judged(source, operations=declared) == [statistics]
+
+
+@pytest.mark.parametrize(("per_hour", "severity"), [(1.0, "info"), (100.0, "warn"), (None, "warn")])
+def test_an_index_for_what_is_seldom_run(
+    mongo: Database[Document], per_hour: float | None, severity: str
+) -> None:
+    """A search of 3,000 documents once an hour is worth no index; a hundred times, or unknown, it is."""
+    mongo.items.insert_many({"batch": number} for number in range(3000))
+    source = scratch_source(mongo, title="test")
+    shapes = {"items": infer("items", source.batches("items"))}
+    (finding,) = advise_indexes(
+        source, shapes, [Operation("items", "delete", {"batch": 7}, per_hour=per_hour)]
+    )
+
+    assert finding.severity == severity

@@ -30,6 +30,7 @@ PAGE = "docs/checks/nosql_missing_index.md"
 FEWEST_DOCUMENTS = 1_000  # below, reading them all is as fast
 WORTH_READING = 100  # documents that an operation may read without anybody's noticing
 WORTH_SORTING = 1_000
+SELDOM = 10_000  # documents read in an hour by all operations below which an index is hardly worth its writes
 GAIN = 10.0  # an index must save nine of ten documents read
 MOST_A_COLLECTION = 3
 _ENOUGH = 2.0  # documents left to be read, at which a key needs no further field
@@ -402,7 +403,7 @@ def _finding(advice: IndexAdvice, source: DocumentSource) -> Finding:
     return Finding(
         area=AREA,
         check=CHECK,
-        severity="warn",
+        severity="info" if _seldom(advice) else "warn",
         object=advice.object,
         title=f"{advice.collection.name} lacks an index for {which}: {advice.paths}",
         why=" ".join(_reasons(advice, f"{read} {first.now:,.0f} documents of it each time {how}")),
@@ -426,6 +427,12 @@ def _finding(advice: IndexAdvice, source: DocumentSource) -> Finding:
     )
 
 
+def _seldom(advice: IndexAdvice) -> bool:
+    """Whether all that the operations read in an hour, where it is declared, is less than an index costs."""
+    hourly = [need.now * need.operation.per_hour for need in advice.needs if need.operation.per_hour]
+    return len(hourly) == len(advice.needs) and sum(hourly) < SELDOM
+
+
 def _reasons(advice: IndexAdvice, cost: str) -> Iterator[str]:
     first = advice.needs[0]
     yield f"{described_operation(first.operation)}: {cost}."
@@ -435,6 +442,8 @@ def _reasons(advice: IndexAdvice, cost: str) -> Iterator[str]:
     )
     if any(need.alternatives > 1 for need in advice.needs):
         yield "Each alternative of an $or needs an index of its own, or all documents are read."
+    if _seldom(advice):
+        yield "They are run so seldom that the index may cost more, with every write, than it saves."
     left_out = sorted({path for need in advice.needs for path in need.left_out})
     if left_out:
         yield (

@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from workbench.areas.nosql.checks import CHECKS, Context
+from workbench.areas.nosql.checks.indexes import UNUSED_DAYS, unused_so_far
 from workbench.areas.nosql.checks.tallies import Question
 from workbench.areas.nosql.counted import Identities, answers
 from workbench.areas.nosql.tried import tried
@@ -45,6 +46,25 @@ def review(
     counted = answers(source, shapes, questions(context), now=context.now)
     findings = find(replace(context, answers=counted, existing=Identities(source)))
     return in_order(findings if engine is None else tried(findings, engine))
+
+
+def not_judged(source: DocumentSource, *, operations: Sequence[Operation] = ()) -> list[str]:
+    """What the checks cannot tell of *source*, and why, a line each; with what could not be read of it."""
+    catalog = source.catalog
+    lines = list(catalog.left_out)
+    if not (catalog.operations or operations):
+        lines.append(
+            "No operation is on record or declared, so matches, joins and missing indexes are not judged: "
+            'db.setProfilingLevel(1, {"slowms": 0}) records them, or declare them in a file.'
+        )
+    young = unused_so_far(catalog, datetime.now(UTC))
+    if young:
+        listed = ", ".join(young[:10]) + (f" and {len(young) - 10:,} more" if len(young) > 10 else "")
+        lines.append(
+            f"Whether indexes are unused cannot be told: the statistics are younger than {UNUSED_DAYS} days. "
+            f"Without an access so far: {listed}."
+        )
+    return lines
 
 
 def questions(context: Context) -> Iterable[Question]:

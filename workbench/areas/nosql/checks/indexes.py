@@ -8,7 +8,7 @@ from typing import Any
 
 from workbench.areas.nosql.checks.arrays import array_steps
 from workbench.areas.nosql.checks.context import Context, key_document, shell, size, spelled, text
-from workbench.catalog.collections import Collection, CollectionIndex
+from workbench.catalog.collections import Collection, CollectionCatalog, CollectionIndex
 from workbench.catalog.shapes import Shape
 from workbench.proof.findings import Finding
 
@@ -208,6 +208,21 @@ def unused_index(context: Context) -> Iterator[Finding]:
         for index in collection.indexes:
             if _unused(context, collection, index):
                 yield _never_read(context, collection, index, busy)
+
+
+def unused_so_far(catalog: CollectionCatalog, now: datetime) -> list[str]:
+    """``collection.index`` of those without an access in statistics that are too young to say more."""
+    return [
+        f"{collection.name}.{index.name}"
+        for collection in catalog.collections
+        for index in collection.indexes
+        if index.accesses == 0
+        and index.accesses_since is not None
+        and now - _aware(index.accesses_since) < timedelta(days=UNUSED_DAYS)
+        and index.name != "_id_"
+        and not (index.unique or index.hidden or _shard_key(collection, index))
+        and index.expire_after_s is None
+    ]
 
 
 def _unused(context: Context, collection: Collection, index: CollectionIndex) -> bool:
