@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Mapping
-from dataclasses import fields
+from collections.abc import Mapping
 from typing import Protocol
 
 from workbench.areas.nosql.designing import Designed, design_artifact
@@ -13,7 +10,7 @@ from workbench.areas.nosql.examine import Reviewed, plain_json
 from workbench.areas.nosql.proofs import Proofs
 from workbench.documents.shape import shape_as_dict
 from workbench.proof.documents.bad_documents import ValidatorAttempt
-from workbench.proof.findings import Finding
+from workbench.proof.files import facts_csv, fixes_script
 from workbench.proof.plain import as_json
 from workbench.proof.results import AreaResults
 
@@ -51,27 +48,8 @@ def add_artifacts(
             "fixes.js", fixes_script(reviewed.findings), "the fixes, to be read and then run"
         )
     if proofs.validators:
-        results.add_artifact("validators.csv", attempts_csv(proofs.validators), "the attempt on each rule")
+        results.add_artifact(
+            "validators.csv", facts_csv(ValidatorAttempt, proofs.validators), "the attempt on each rule"
+        )
     if (design := design_artifact(designed)) is not None:
         results.add_artifact("design.json", as_json(design), "the designs, their prices and measurements")
-
-
-def attempts_csv(attempts: Iterable[ValidatorAttempt]) -> str:
-    """The attempts as CSV, a row a rule."""
-    names = [field.name for field in fields(ValidatorAttempt)]
-    text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(names)
-    rows.writerows([getattr(attempt, name) for name in names] for attempt in attempts)
-    return text.getvalue()
-
-
-def fixes_script(findings: Iterable[Finding]) -> str:
-    """The fixes of *findings* as one script for mongosh, each under its finding and whether it was proved."""
-    parts = ["// Fixes of the review, the worst first. Read each before you run it.\n"]
-    for finding in findings:
-        proved = "proved" if finding.verified else f"not proved: {finding.unverified_because}"
-        head = [f"{finding.severity}: {finding.object}: {finding.title}", proved]
-        comment = "\n".join(f"// {line}" for text in head for line in text.splitlines())
-        parts.append(f"{comment}\n{finding.fix.strip()}\n")
-    return "\n".join(parts)

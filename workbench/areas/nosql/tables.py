@@ -14,6 +14,7 @@ from workbench.proof.documents.index_use import IndexProof
 from workbench.proof.explain_documents import ExecutionStats
 
 Row = dict[str, Any]
+_MOST_TOLD = 4  # differences of two designs
 
 
 def field_rows(shape: Shape) -> list[Row]:
@@ -165,7 +166,9 @@ def _difference(built: BuiltDesign, chosen: BuiltDesign) -> str:
         return "every relationship a reference"
     more = [f"with {each.label}" for each in own if each not in others]
     less = [f"without {each.label}" for each in others if each not in own]
-    return "; ".join(more + less)
+    told = (more + less)[:_MOST_TOLD]
+    left = len(more) + len(less) - len(told)
+    return "; ".join(told) + (f"; and {left} more" if left else "")
 
 
 def _days(built: BuiltDesign) -> Any:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from workbench import example
@@ -15,8 +13,10 @@ from workbench.areas.oltp.review import review, run_checks
 from workbench.catalog.model import Catalog
 from workbench.catalog.reflect import reflect
 from workbench.errors import SourceError
+from workbench.proof import files
 from workbench.proof.access_paths import AccessPath, QueryProof, prove_access_paths, prove_workload
 from workbench.proof.constraints import Attempt, attempt_constraints, constraint_summary
+from workbench.proof.files import facts_csv
 from workbench.proof.findings import Finding
 from workbench.proof.results import AreaResults
 from workbench.source import OpenSource
@@ -200,22 +200,9 @@ def record_workload(results: AreaResults, proofs: Sequence[QueryProof], engine: 
 
 def attempts_csv(attempts: Iterable[Attempt]) -> str:
     """The attempts as CSV, a row a constraint."""
-    names = [field.name for field in fields(Attempt)]
-    text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(names)
-    rows.writerows([getattr(attempt, name) for name in names] for attempt in attempts)
-    return text.getvalue()
+    return facts_csv(Attempt, attempts)
 
 
 def fixes_script(findings: Iterable[Finding]) -> str:
     """The fixes of *findings* as one SQL script, each under its finding and whether it was proved."""
-    parts = ["-- Fixes of the review, the worst first. Read each before you run it.\n"]
-    for finding in findings:
-        proved = (
-            "proved on a scratch copy" if finding.verified else f"not proved: {finding.unverified_because}"
-        )
-        head = [f"{finding.severity}: {finding.object}: {finding.title}", proved]
-        comment = "\n".join(f"-- {line}" for text in head for line in text.splitlines())
-        parts.append(f"{comment}\n{finding.fix.strip()}\n")
-    return "\n".join(parts)
+    return files.fixes_script(findings, comment="--")
