@@ -44,12 +44,10 @@ def add_artifacts(
             "validators.json", as_json(plain_json(reviewed.validators)), "the suggested validators"
         )
     if reviewed.findings:
-        results.add_artifact(
-            "fixes.js", fixes_script(reviewed.findings), "the fixes, to be read and then run"
-        )
+        script = fixes_script(reviewed.findings, comment="//")
+        results.add_artifact("fixes.js", script, "the fixes, to be read and then run")
     if proofs.validators:
-        results.add_artifact(
-            "validators.csv", facts_csv(ValidatorAttempt, proofs.validators), "the attempt on each rule"
-        )
+        attempts = facts_csv(ValidatorAttempt, proofs.validators)
+        results.add_artifact("validators.csv", attempts, "the attempt on each rule")
     if (design := design_artifact(designed)) is not None:
         results.add_artifact("design.json", as_json(design), "the designs, their prices and measurements")
