@@ -260,12 +260,15 @@ def test_ids_find_their_collection_among_many(mongo: Database[Document]) -> None
 
 
 def test_log_ins_without_a_date_of_expiry(mongo: Database[Document]) -> None:
-    """Old sessions and tokens that nothing removes are told; trainings, api keys and new ones are not."""
+    """Old log-ins and tokens that nothing removes are told; visits, trainings, api keys and new are not."""
     old, new = NOW - timedelta(days=200), NOW - timedelta(days=2)
     mongo.user_sessions.insert_many({"sid": "a", "createdAt": old, "lastActive": old} for _ in range(50))
     mongo.reset_tokens.insert_many({"token": "a", "created_at": old} for _ in range(50))
     mongo.login_sessions.insert_many({"sid": "a", "createdAt": new} for _ in range(50))
     mongo.training_sessions.insert_many({"userId": 1, "createdAt": old} for _ in range(50))
+    mongo.sessions.insert_many(
+        {"userId": 1, "ip": "1.2.3.4", "startedAt": old, "pages": 3} for _ in range(50)
+    )
     mongo.api_tokens.insert_many({"token": "a", "createdAt": old} for _ in range(50))
     mongo.carts_archive.insert_many({"expiresAt": old} for _ in range(50))
 

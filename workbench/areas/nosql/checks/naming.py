@@ -52,7 +52,7 @@ def word_set(text: str) -> frozenset[str]:
 _CURRENCIES = word_set(
     "usd eur gbp chf jpy cny inr cad aud sek nok dkk pln brl mxn dollar dollars euro euros"
 )
-_CODES_OF_CURRENCIES = word_set("usd eur gbp chf jpy cny inr cad aud brl mxn")
+_CODES_OF_CURRENCIES = word_set("usd eur gbp chf jpy cny aud brl mxn")
 _BESIDE = _CURRENCIES | word_set(
     "ytd mtd qtd year month quarter last this next current previous old new min max net gross due paid "
     "owed in local base incl excl including excluding before after today"
@@ -226,9 +226,7 @@ def expiry_elsewhere(name: str) -> bool:
 
 _SHORT_LIVED = word_set("session token otp otps captcha csrf nonce verification reset magic")
 _KEPT_ON = word_set("api device push fcm apns personal service training game class conference chat")
-_CREDENTIAL = word_set(
-    "token sid jwt secret hash nonce otp csrf cookie refresh ip user useragent agent session code"
-)
+_CREDENTIAL = word_set("token sid jwt secret hash nonce otp csrf cookie refresh")
 _LAST_USED = word_set(
     "active seen used access accessed activity updated modified created issued login started"
 )
@@ -239,7 +237,9 @@ def credentials(collection: str, fields: Iterable[str]) -> bool:
     own = {singular(word) for word in words(collection)}
     if not own & _SHORT_LIVED or own & _KEPT_ON or durable(collection):
         return False
-    return any(_CREDENTIAL & set(words(field)) for field in fields)
+    held = [set(words(field)) for field in fields]
+    in_use = any("last" in each and each & {"active", "seen", "used", "access", "activity"} for each in held)
+    return in_use or any(each & _CREDENTIAL or ("code" in each and "session" not in own) for each in held)
 
 
 def last_used(name: str) -> bool:
