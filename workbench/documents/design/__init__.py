@@ -16,6 +16,7 @@ from workbench.documents.design.model import (
     Relationship,
     relationships,
 )
+from workbench.documents.design.output import as_dict, picture_of, shell_script
 from workbench.documents.design.patterns import (
     AccessPattern,
     Condition,
@@ -50,6 +51,7 @@ __all__ = [
     "Verification",
     "Verifier",
     "Workload",
+    "as_dict",
     "build",
     "choose_designs",
     "collection_names",
@@ -58,6 +60,8 @@ __all__ = [
     "patterns_of",
     "patterns_of_sql",
     "patterns_of_workload",
+    "picture_of",
     "read_patterns",
     "relationships",
+    "shell_script",
 ]

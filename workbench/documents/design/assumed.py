@@ -31,9 +31,7 @@ def patterns_of_keys(
     """
     maker = _Maker(catalog)
     found = list(maker.patterns())
-    ordered = sorted(
-        range(len(found)), key=lambda n: (-max(rows.get(table, 0) for table in _touched(found[n])), n)
-    )
+    ordered = sorted(range(len(found)), key=lambda n: (*_heaviest(found[n], rows), n))
     kept = sorted(ordered[:most])
     notes = []
     if len(found) > most:
@@ -69,6 +67,11 @@ def with_assumed_writes(catalog: Catalog, patterns: Sequence[AccessPattern]) -> 
 
 def _touched(pattern: AccessPattern) -> tuple[TableKey, ...]:
     return tuple(dict.fromkeys([pattern.root, *(each.table for each in all_includes(pattern.include))]))
+
+
+def _heaviest(pattern: AccessPattern, rows: Mapping[TableKey, float]) -> tuple[float, TableKey]:
+    """What brings the patterns of one table together, those of the largest first."""
+    return min((-rows.get(table, 0.0), table) for table in _touched(pattern))
 
 
 def _writes(table: Table, per_hour: float) -> Iterator[AccessPattern]:

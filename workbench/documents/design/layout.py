@@ -18,6 +18,7 @@ from workbench.documents.design.model import (
     Relationship,
     TableKey,
     field_name,
+    relationships,
 )
 from workbench.errors import BadInput
 
@@ -62,7 +63,12 @@ class _Layout:
         for choice in self.choices:
             if choice.kind in ("bucket", "outlier"):
                 collections.append(self._buckets(choice, names))
-        return Design(name, self.choices, tuple(collections))
+        inside = tuple(
+            each
+            for each in relationships(self.catalog)
+            if each.child in self.tables and each.parent in self.tables
+        )
+        return Design(name, self.choices, tuple(collections), inside)
 
     def _owners(self) -> dict[TableKey, Choice]:
         owners: dict[TableKey, Choice] = {}

@@ -295,6 +295,7 @@ class Design:
     name: str
     choices: tuple[Choice, ...]
     collections: tuple[CollectionDesign, ...]
+    relationships: tuple[Relationship, ...] = ()  # between its tables
 
     @cached_property
     def places(self) -> tuple[Place, ...]:

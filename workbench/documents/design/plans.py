@@ -207,15 +207,18 @@ class Planner:
         ]
         plain = not place.in_array
         documents, ordered = matched, plain
-        if not plain:
-            documents, limit, ordered = self._documents_with(place, sources, matched, limit, sort)
-        else:
+        if plain or not match:  # of the elements of one parent the application picks those it wants
             match += [
                 Match(path, each.operator, value=each.value, table=table, column=each.column)
                 for each in where
-                if (path := place.path(each.column)) is not None
+                if (path := place.path(each.column)) is not None and (plain or each.operator in ("=", "in"))
             ]
+        if plain:
             documents = min(matched, limit) if limit else matched
+        elif match:
+            documents, limit, ordered = self._documents_with(place, sources, matched, limit, sort)
+        else:
+            documents, limit = self.sizes.documents(collection), None
         if collection.kind == "buckets" and ordered:
             paths: tuple[tuple[str, int], ...] = (("_id.bucket", 1),)
         else:

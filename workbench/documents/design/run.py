@@ -59,7 +59,8 @@ class Measured:
     def slower_than(self, other: Measured) -> float:
         """Milliseconds that this takes longer; 0 where the runs, pair by pair, do not tell them apart.
 
-        The median of the differences counts where it is more than twice its standard error.
+        The median of the differences counts where it is more than three times its standard error and
+        more than a twentieth of the whole.
         """
         differences = sorted(a - b for a, b in zip(self.elapsed_ms, other.elapsed_ms, strict=True))
         if len(differences) < 4:
@@ -68,7 +69,8 @@ class Measured:
         spread = differences[-1 - quarter] - differences[quarter]
         error = 1.2533 * spread / 1.349 / len(differences) ** 0.5
         median = of_runs.median(differences)
-        return median if abs(median) > 2 * error else 0.0
+        apart = abs(median) > 3 * error and abs(median) > max(self.median_ms, other.median_ms) / 20
+        return median if apart else 0.0
 
 
 def create_indexes(

@@ -20,10 +20,10 @@ from __future__ import annotations
 
 import json
 import re
-import uuid
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from typing import Any
@@ -38,6 +38,9 @@ Composable = composed.Composable
 
 DIGITS = 34  # of a Decimal128
 _LEAST_EXPONENT = 6176
+_HALVES = struct.Struct("<QQ")
+_EPOCH = datetime(1970, 1, 1)
+_MILLISECOND = timedelta(milliseconds=1)
 _INT64 = 2**63
 _PLAIN_NUMBER = re.compile(r"(-?)([0-9]+)(?:\.([0-9]+))?\Z")
 _LONG_AGO = re.compile(r"(\d{4,})-(\d\d)-(\d\d)(?: (\d\d):(\d\d):(\d\d)(\.\d+)?(?:\+00)?)?( BC)?\Z")
@@ -115,9 +118,19 @@ def decimal_of(text: str) -> Decimal128 | str:
 
 
 def decimal_text(value: Any) -> str:
+    """A Decimal128, or the string that stands for a longer number, as PostgreSQL writes it."""
     if isinstance(value, str):
         return value
-    return format(value.to_decimal() if isinstance(value, Decimal128) else Decimal(value), "f")
+    low, high = _HALVES.unpack(value.bid)
+    exponent = (high >> 49 & 0x3FFF) - _LEAST_EXPONENT
+    if high >> 61 & 3 == 3 or exponent > 0:  # NaN, infinity, and other forms of the same numbers
+        return format(value.to_decimal(), "f")
+    digits = str((high & 0x1FFFFFFFFFFFF) << 64 | low)
+    sign = "-" if high >> 63 else ""
+    if not exponent:
+        return sign + digits
+    digits = digits.zfill(1 - exponent)
+    return f"{sign}{digits[:exponent]}.{digits[exponent:]}"
 
 
 def float_text(value: float, *, exponent_from: int = 15) -> str:
@@ -169,9 +182,10 @@ def _days(year: int, month: int, day: int) -> int:
 
 
 def moment_text(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    return str(int(value if isinstance(value, DatetimeMS) else DatetimeMS(value)))
+    """Milliseconds since 1970 of a date as it is decoded (without a zone), or ``infinity``."""
+    if isinstance(value, datetime):
+        return str((value - _EPOCH) // _MILLISECOND)
+    return value if isinstance(value, str) else str(int(value))
 
 
 def _moment_compared(column: Composable) -> Composable:
@@ -221,7 +235,8 @@ def _uuid_of(text: str) -> Binary:
 
 
 def _uuid_text(value: Any) -> str:
-    return str(value if isinstance(value, uuid.UUID) else uuid.UUID(bytes=bytes(value)))
+    digits = value.hex()
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 def _hex(column: Composable) -> Composable:

@@ -32,9 +32,9 @@ from workbench.engines.postgres import Connection
 
 CODEC: CodecOptions[dict[str, Any]] = CodecOptions(
     document_class=dict,
-    tz_aware=True,
-    uuid_representation=UuidRepresentation.STANDARD,
-    datetime_conversion=DatetimeConversion.DATETIME_MS,
+    tz_aware=False,
+    uuid_representation=UuidRepresentation.UNSPECIFIED,
+    datetime_conversion=DatetimeConversion.DATETIME_AUTO,
 )
 _SEPARATOR, _NULL = "\x1f", "\x1e"
 _ABSENT: Any = object()  # a null of json is a null, one of SQL an absent field
