@@ -331,15 +331,29 @@ def sample_option(command: F) -> F:
     metavar="FILE",
     help="Operations and their frequencies as JSON, besides those that the profiler has recorded.",
 )
+@click.option(
+    "--shard-key",
+    "shard_keys",
+    multiple=True,
+    metavar="COLLECTION=FIELD,…",
+    help="A planned shard key to judge, such as orders=country or events=_id:hashed.",
+)
 @json_option
 def nosql_review(
-    sample: int, strictness: Strictness, operations: Path | None, as_json: bool, **source: Any
+    sample: int,
+    strictness: Strictness,
+    operations: Path | None,
+    shard_keys: tuple[str, ...],
+    as_json: bool,
+    **source: Any,
 ) -> None:
     """Infer the shape of each collection, run the checks, suggest validators and count who fails them."""
     from workbench.areas.nosql import review_model
 
     with _opened_model(source) as opened:
-        reviewed = review_model(opened, sample=sample, strictness=strictness, operations=operations)
+        reviewed = review_model(
+            opened, sample=sample, strictness=strictness, operations=operations, shard_keys=shard_keys
+        )
     if as_json:
         _print_json(reviewed.as_dict())
         return

@@ -17,7 +17,7 @@ from workbench.areas.nosql.example import BuiltExample, build_example
 from workbench.areas.nosql.indexes import advise_indexes, prove_index_advice
 from workbench.areas.nosql.proofs import Proofs, prove_example, prove_source, record_proofs
 from workbench.areas.nosql.review import in_order, review
-from workbench.catalog.collections import Collection, Operation
+from workbench.catalog.collections import Collection, CollectionCatalog, Operation
 from workbench.catalog.reflect import reflect
 from workbench.catalog.shapes import Shape
 from workbench.documents.operations import operations_from_file
@@ -26,12 +26,13 @@ from workbench.documents.source import DocumentSource, open_documents, scratch_s
 from workbench.documents.validators import Failing, Strictness, count_failing, suggest_validator
 from workbench.engines.mongo import MongoServer, mongo_engine
 from workbench.engines.postgres import engine
-from workbench.errors import EngineError, FeatureUnavailable, SourceError
+from workbench.errors import BadInput, EngineError, FeatureUnavailable, SourceError
 from workbench.proof.findings import Finding
 from workbench.proof.looked_at import looked_at
 from workbench.proof.results import AreaResults, LookedAt
 from workbench.source import OpenSource, Options, Source, open_source, resolve
 
+ShardKey = tuple[tuple[str, int | str], ...]
 _SQL = ("example", "file", "database")
 _HOW_TO_GET_MONGODB = "workbench doctor"
 _CLAIMS = (
@@ -233,12 +234,16 @@ def _validation(collection: Collection) -> str:
 
 
 def findings_of(
-    opened: OpenModel, shapes: Mapping[str, Shape], *, operations: Sequence[Operation] = ()
+    opened: OpenModel,
+    shapes: Mapping[str, Shape],
+    *,
+    operations: Sequence[Operation] = (),
+    shard_keys: Mapping[str, ShardKey] | None = None,
 ) -> list[Finding]:
     """What the checks and the index advice say of the collections, tried on the engine where they can be."""
     source = require_collections(opened)
     observed = (*source.catalog.operations, *operations)
-    found = review(source, shapes, operations=operations, engine=opened.server)
+    found = review(source, shapes, operations=operations, shard_keys=shard_keys, engine=opened.server)
     advice = advise_indexes(source, shapes, observed)
     if opened.server is not None:
         advice = prove_index_advice(advice, source, opened.server, shapes=shapes, operations=observed)
@@ -251,11 +256,14 @@ def review_collections(
     sample: int = 0,
     strictness: Strictness = "required",
     operations: Path | str | None = None,
+    shard_keys: Sequence[str] = (),
 ) -> Reviewed:
     """`review_model`, and nothing seen where the source has no collections."""
     if opened.collections is None:
         return Reviewed([], {}, {}, {}, [])
-    return review_model(opened, sample=sample, strictness=strictness, operations=operations)
+    return review_model(
+        opened, sample=sample, strictness=strictness, operations=operations, shard_keys=shard_keys
+    )
 
 
 def review_model(
@@ -264,14 +272,17 @@ def review_model(
     sample: int = 0,
     strictness: Strictness = "required",
     operations: Path | str | None = None,
+    shard_keys: Sequence[str] = (),
 ) -> Reviewed:
     """Shapes, validators and the documents that would fail them, and findings of the collections of *opened*.
 
     *sample* is how many random documents of each are read, 0 for all; *operations* is a file of
-    operations and their frequencies. Raises SourceError where there are no collections.
+    operations and their frequencies, *shard_keys* are planned ones (``orders=country,at``). Raises
+    SourceError where there are no collections, BadInput.
     """
     source = require_collections(opened)
-    declared = operations_from_file(operations) if operations else ()
+    declared = operations_from_file(operations, catalog=source.catalog) if operations else ()
+    planned = planned_shard_keys(shard_keys, source.catalog)
     shapes = shapes_of(source, sample=sample)
     validators = suggested_validators(source, shapes, strictness=strictness)
     failing = failing_counts(opened, source, validators)
@@ -279,7 +290,27 @@ def review_model(
         {**row, "failing": _failing(failing.get(row["collection"]))}
         for row in collection_overview(source, shapes)
     ]
-    return Reviewed(rows, shapes, validators, failing, findings_of(opened, shapes, operations=declared))
+    return Reviewed(
+        rows,
+        shapes,
+        validators,
+        failing,
+        findings_of(opened, shapes, operations=declared, shard_keys=planned),
+    )
+
+
+def planned_shard_keys(written: Sequence[str], catalog: CollectionCatalog) -> dict[str, ShardKey]:
+    """Shard keys by collection, written ``orders=country,at`` or ``orders=_id:hashed``. Raises BadInput."""
+    planned = {}
+    for text in written:
+        name, _, key = text.partition("=")
+        fields = [part.partition(":") for part in key.split(",")]
+        if not name or not all(field and how in ("", "1", "hashed") for field, _, how in fields):
+            raise BadInput(f"shard key {text!r}: write collection=field,field or collection=field:hashed")
+        if name not in {each.name for each in catalog.collections}:
+            raise BadInput(f"shard key {text!r}: there is no collection {name!r}")
+        planned[name] = tuple((field, "hashed" if how == "hashed" else 1) for field, _, how in fields)
+    return planned
 
 
 def _failing(failing: Failing | None) -> Any:
