@@ -375,3 +375,29 @@ def test_an_index_for_what_is_seldom_run(
     )
 
     assert finding.severity == severity
+
+
+def test_day_and_month_are_not_swapped(mongo: Database[Document]) -> None:
+    """Dates of numbers are converted in the order that all of them allow; in none where nothing tells."""
+    mongo.orders.insert_many(
+        {
+            "_id": number,
+            "american": f"05/{number % 28 + 1:02d}/2024",
+            "german": f"{number % 28 + 1:02d}.05.2024",
+            "either": f"{number % 12 + 1:02d}/{number % 11 + 1:02d}/2024",
+            "due": f"{number % 28 + 1:02d}/05/2024" if number % 2 else NOW,
+        }
+        for number in range(60)
+    )
+    findings = reviewed(mongo)
+    fixes = {each.object.rpartition(".")[2]: each.fix for each in findings if each.check == "date_as_string"}
+    mixed = next(each for each in findings if each.check == "mixed_types")
+    for name in ("american", "german"):
+        inside = fixes[name].partition(".updateMany(")[2].removesuffix(");")
+        mongo.orders.update_many(*json_util.loads(f"[{inside}]"))
+
+    assert fixes["either"].startswith("// ")
+    assert mixed.object.endswith(".due")
+    assert "updateMany" not in mixed.fix
+    tenth = mongo.orders.find_one({"_id": 9}) or {}
+    assert tenth["american"] == tenth["german"] == datetime(2024, 5, 10, tzinfo=UTC)

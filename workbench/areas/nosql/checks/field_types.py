@@ -219,6 +219,8 @@ def _mixed(
         "type "
         f"apart{', and so does its index' if indexed else ''}"
     )
+    texts = context.answer(Values(collection.name, names)) if "string" in families else None
+    ordered = texts is not None and bool(_day_order(texts))  # $convert would take the first for the month
     return context.finding(
         "mixed_types",
         "warn",
@@ -228,7 +230,7 @@ def _mixed(
         f"{', '.join(sorted(families))}",
         why=f"{types_of(node)}, and no field beside it tells which. {effect}. Source: MongoDB manual, "
         "Comparison/Sort Order.",
-        fix=_made_one(collection.name, names, alias, main),
+        fix=_made_one(collection.name, names, alias, main, convert=main != "date" or not ordered),
         counted={
             "collection": collection.name,
             "path": queried(names),
@@ -252,12 +254,12 @@ _YES = ["true", "yes", "y", "1", "on", "ja", "si", "oui", "sim"]
 _NO = ["false", "no", "n", "0", "off", "nein", "non", "nao"]
 
 
-def _made_one(collection: str, names: Names, alias: str, main: str) -> str:
+def _made_one(collection: str, names: Names, alias: str, main: str, *, convert: bool = True) -> str:
     """The command that shows the others, that converts them where the server can, and what keeps it so."""
     path = queried(names)
     others = f'{{{spelled(path)}: {{"$exists": true, "$not": {{"$type": {spelled(main)}}}}}}}'
     lines = [f"{shell(collection)}.find({others});  // the documents to correct"]
-    plain = "[]" not in names and "*" not in names and path != "_id"
+    plain = convert and "[]" not in names and "*" not in names and path != "_id"
     if plain and main == "array":
         lines.append(
             f"{shell(collection)}.updateMany({others}, [{_set(path, f'[{spelled(chr(36) + path)}]')}]);"
@@ -521,12 +523,7 @@ def _date(
         title=f"{path} of {collection.name} is a date in {number_of(strings, 'string')}{beside}",
         why=f"{sum(tally.strings[each] for each in _DATE_KINDS):,} of {strings:,} strings are dates, such as "
         f"{example!r}{beside}.{zones} Source: MongoDB manual, BSON Types, Date.",
-        fix=_to_type(
-            collection.name,
-            names,
-            "date",
-            _from_text(queried(names), example) if kind == "other date" else "",
-        ),
+        fix=_to_dates(collection.name, names, tally, example),
         counted={
             "collection": collection.name,
             "path": queried(names),
@@ -545,8 +542,11 @@ def _to_type(collection: str, names: Names, to: str, expression: str = "") -> st
     """The command that converts the strings of a field, by *expression* where $convert does not do."""
     path = queried(names)
     if "[]" in names or "*" in names:
+        converted = f'{{"$convert": {{"input": value, "to": {spelled(to)}}}}}'
+        if expression:
+            converted = expression.replace(spelled("$" + path), "value")
         return (
-            f'// convert each {written(names)} with {{"$convert": {{"input": value, "to": {spelled(to)}}}}} '
+            f"// convert each {written(names)} with {converted} "
             f"($map over the array); then require {to} in the validator"
         )
     return (
@@ -555,15 +555,33 @@ def _to_type(collection: str, names: Names, to: str, expression: str = "") -> st
     )
 
 
-def _from_text(path: str, example: str) -> str:
+def _to_dates(collection: str, names: Names, tally: ValueTally, example: str) -> str:
+    """The command that makes dates of the strings; none where the day cannot be told from the month."""
+    order = _day_order(tally)
+    if order == "unknown":
+        return (
+            f"// {tally.strings['day first']:,} of {tally.strings['day and month']:,} must have the day "
+            f"first, {tally.strings['month first']:,} the month, the others may have either: whoever writes "
+            f"{written(names)} must say which, then $dateFromString with that format"
+        )
+    return _to_type(collection, names, "date", _from_text(queried(names), example, order))
+
+
+def _day_order(tally: ValueTally) -> str:
+    """``%d`` or ``%m``, which comes first in dates of numbers; unknown where both may; "" of other dates."""
+    if not tally.strings["day and month"]:
+        return ""
+    days, months = tally.strings["day first"], tally.strings["month first"]
+    return "unknown" if bool(days) == bool(months) else "%d" if days else "%m"
+
+
+def _from_text(path: str, example: str, first: str) -> str:
     """The expression that reads dates written as *example* is, by day, month and year; "" of others."""
     found = re.match(r"(\d+)([/.])(\d+)[/.](\d+)(.*)", example)
     if found is None:
         return ""
     mark = found[2]
-    parts = ["%Y", "%m", "%d"] if len(found[1]) == 4 else ["%d", "%m", "%Y"]
-    if parts[0] == "%d" and int(found[3]) > 12:
-        parts = ["%m", "%d", "%Y"]
+    parts = [first, "%m" if first == "%d" else "%d", "%Y"] if first else ["%Y", "%m", "%d"]
     time = " %H:%M:%S" if found[5].count(":") == 2 else " %H:%M" if ":" in found[5] else ""
     kept = spelled("$" + path)
     return (

@@ -223,7 +223,18 @@ def string_kinds(text: str) -> list[str]:
             kinds.append("date")
     elif _day_month_year(text) or _WRITTEN_DATE.match(text):
         kinds.append("other date")
+        kinds += _order(text)
     return kinds
+
+
+def _order(text: str) -> list[str]:
+    """Which of day and month comes first in a date of numbers that ends with its year, as far as it tells."""
+    found = _DAY_MONTH_YEAR.match(text)
+    if found is None or len(found[1]) == 4:
+        return []
+    first, second = int(found[1]), int(found[2])
+    order = ["day first"] if first > 12 else ["month first"] if second > 12 else []
+    return ["day and month", *order]
 
 
 def plausible_object_id(text: str) -> bool:
