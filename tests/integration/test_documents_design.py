@@ -572,12 +572,16 @@ def test_wrong_calls_are_told(source: Sources, mongo_server: MongoServer, rates:
             choose_designs(opened, wrong, mongo_server, rates=rates)
 
 
-def test_the_example_is_compared_with_its_declared_workload(
-    server: Server, mongo_server: MongoServer
-) -> None:
-    """The shop's workload: lines and stock stand with what they are part of, and predictions hold."""
+@pytest.fixture(scope="module")
+def example(server: Server, mongo_server: MongoServer) -> DesignComparison:
+    """The shop with its declared workload, small."""
     with open_source("ecommerce", server, Options(scale=0.002)) as opened:
-        found = choose_designs(opened, None, mongo_server)
+        return choose_designs(opened, None, mongo_server)
+
+
+def test_the_example_is_compared_with_its_declared_workload(example: DesignComparison) -> None:
+    """The shop's workload: lines and stock stand with what they are part of, and all rows are found back."""
+    found = example
 
     kinds = choices_of(cheapest(found).design)
     assert kinds["order_items_order_id_currency_code_fkey"] == "embed"
@@ -588,12 +592,9 @@ def test_the_example_is_compared_with_its_declared_workload(
     assert 0 <= found.agreed <= found.compared
 
 
-def test_the_model_foresees_what_is_touched(server: Server, mongo_server: MongoServer, rates: Rates) -> None:
+def test_the_model_foresees_what_is_touched(example: DesignComparison) -> None:
     """Operations, documents read and written are as priced, for every pattern of every built design."""
-    with open_source("ecommerce", server, Options(scale=0.002)) as opened:
-        found = choose_designs(opened, None, mongo_server, rates=rates)
-
-    for each in found.built:
+    for each in example.built:
         for price, measured in zip(each.price.patterns, each.measured, strict=True):
             assert measured is not None, price.plan.pattern.name
             assert measured.operations == pytest.approx(price.operations, abs=0.2), price.plan.pattern.name

@@ -206,6 +206,8 @@ class _Maker:
             for each, fan_out in self.statistics.fan_outs.items()
             if each.child == self.relationship.child and each != self.relationship and each.owned
         ]
+        if others and not self.fan_out.children:
+            return "the row joins several parents, and there are none that show which has fewer of them"
         fewer = [each for each in others if each.children and each.mean < self.fan_out.mean / 2]
         if not fewer:
             return ""

@@ -364,9 +364,14 @@ class Planner:
             for column, referenced in pairs
             if (path := place.path(column)) is not None
         }
-        parents = min(reached.objects, float(self.statistics.table(relationship.parent).rows))
+        fan_out = self.statistics.fan_out(relationship)
+        rows = fan_out.children + fan_out.orphans
+        named = fan_out.children / rows if rows else 1.0  # the others refer to nothing
+        parents = min(reached.objects * named, float(self.statistics.table(relationship.parent).rows))
         home = self.design.homes(relationship.parent)[0]
         step = self._find(home, sources, (), (), None, parents, f"{relationship.parent[1]} referred to")
+        if reached.objects <= 1:
+            step = replace(step, documents=1.0, share=named)
         steps.append(step)
         return _Reached((step,), home, parents, len(steps) - 1)
 
