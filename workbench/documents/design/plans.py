@@ -80,6 +80,7 @@ class Step:
     limit: int | None = None
     share: float = 1.0
     change: Change | None = None
+    array: str = ""  # several comparisons within it are meant of one element
     when: tuple[str, int] | None = None  # only where the array at the path has that many elements
     left_out: tuple[str, ...] = ()  # nested fields that a find does not ask for
     left_out_bytes: float = 0.0
@@ -232,6 +233,7 @@ class Planner:
             tuple(match),
             paths if ordered else (),
             limit if ordered else None,
+            array=array_path(place),
         )
 
     def _documents_with(

@@ -299,7 +299,7 @@ class _Trial:
                     {match.path: value for match, value in zip(linked, each, strict=True)} for each in values
                 ]
                 query.update(pairs[0] if len(pairs) == 1 else {"$or": pairs})
-        return query
+        return _of_one_element(query, step.array)
 
     def _linked(self, linked: Sequence[Match]) -> list[tuple[Any, ...]]:
         """The different values that earlier documents have for *linked*, side by side."""
@@ -474,6 +474,16 @@ def _add(query: Document, path: str, operator: str, value: Any) -> None:
         query.setdefault(path, {}).setdefault("$nin", []).append(value)
     else:
         query.setdefault(path, {})[_OPERATORS[operator]] = value
+
+
+def _of_one_element(query: Document, array: str) -> Document:
+    """*query* with its comparisons within *array* as those of one element, for an index to take together."""
+    inside = {path: value for path, value in query.items() if array and path.startswith(f"{array}.")}
+    if len(inside) < 2:
+        return query
+    outside = {path: value for path, value in query.items() if path not in inside}
+    element = {path.removeprefix(f"{array}."): value for path, value in inside.items()}
+    return {**outside, array: {"$elemMatch": element}}
 
 
 def _values(document: Any, path: str) -> list[Any]:
