@@ -284,6 +284,18 @@ def test_a_dump_with_an_id_twice_and_a_large_document(mongo_server: MongoServer)
     assert (found.documents, found.failing, found.examples) == (4, 3, (1, 1, 1))
 
 
+def test_documents_that_no_server_takes_are_not_counted(mongo_server: MongoServer) -> None:
+    """Of a file whose documents are nested too deeply or too large to be sent, it says why none are."""
+    deep: dict[str, Any] = {}
+    for _ in range(200):
+        deep = {"a": deep}
+    text = bson.encode({"_id": 1, "text": "x" * ((16 << 20) + (16 << 10))})
+    for document, reason in ((bson.encode(deep), "nested so deeply"), (text, "so large")):
+        found = count_failing(Batches(document), "things", {"_id": 1}, mongo_server)
+        assert (found.documents, found.failing) == (None, None)
+        assert found.not_counted_because == f"the server takes no document {reason}"
+
+
 def test_nothing_to_count(mongo: Database[Document], mongo_server: MongoServer) -> None:
     """An empty collection and an empty dump have no failing documents."""
     mongo.create_collection("things")

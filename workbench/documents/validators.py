@@ -19,7 +19,7 @@ from bson import decode_all
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
 from pymongo.database import Database
-from pymongo.errors import OperationFailure
+from pymongo.errors import DocumentTooLarge, OperationFailure
 
 from workbench.catalog.shapes import Node, Shape, written
 from workbench.engines.mongo_reading import ReadOnlyDatabase
@@ -36,6 +36,7 @@ _DEEPEST = 150  # levels of BSON that the schema has; the server takes 200 with 
 _LONGEST_NAME = 1_000
 _EXAMPLES = 5
 _SENT_BYTES = 8 << 20  # of documents sent to be checked at a time; a larger document goes alone
+_OVERFLOW = 15  # the server's code for what is nested too deeply
 _RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
 
 
@@ -202,6 +203,10 @@ def _only_count(rows: Iterable[Mapping[str, Any]]) -> int:
     return next((int(row["documents"]) for row in rows), 0)
 
 
+class _DocumentsNotTaken(Exception):
+    """Documents of a file are more than the server can be sent."""
+
+
 def _failing_of_batches(
     database: Database[dict[str, Any]], batches: Iterable[bytes], validator: Mapping[str, Any]
 ) -> Failing:
@@ -209,7 +214,10 @@ def _failing_of_batches(
     examples: list[Any] = []
     for piece in _pieces(batches):
         documents += len(piece)
-        found = _refused(database, piece, validator)
+        try:
+            found = _refused(database, piece, validator)
+        except _DocumentsNotTaken as exc:
+            return Failing(None, None, not_counted_because=str(exc))
         failing += found["failing"]
         examples += found["examples"][: _EXAMPLES - len(examples)]
     return Failing(documents, failing, tuple(examples))
@@ -232,7 +240,11 @@ def _refused(
     ]
     try:
         rows = list(database.aggregate(pipeline))
+    except DocumentTooLarge as exc:
+        raise _DocumentsNotTaken("the server takes no document so large") from exc
     except OperationFailure as exc:
+        if exc.code == _OVERFLOW:
+            raise _DocumentsNotTaken("the server takes no document nested so deeply") from exc
         raise BadInput(
             f"the server does not accept the validator: {exc.args[0].split(', full error')[0]}"
         ) from exc
