@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg2
+import pymongo.errors
 import rich_click as click
 from click.exceptions import Abort, Exit
 from rich.console import Console
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 _LITTLE_SPACE_MB = 50
+_LONGEST_CELL = 2_000  # characters of a table's cell
 SOURCE_HELP = (
     "What to look at: ecommerce, a .sql file, a postgresql:// or mongodb:// URL (only read), "
     "or a dump of collections."
@@ -87,8 +89,15 @@ def _print_table(title: str, rows: list[dict[str, Any]], columns: dict[str, str]
     for heading in columns.values():
         table.add_column(heading, overflow="fold")
     for row in rows:
-        table.add_row(*("" if row.get(key) is None else _plain(row[key]) for key in columns))
+        table.add_row(*(_cell(row.get(key)) for key in columns))
     Console().print(table, markup=False)
+
+
+def _cell(value: Any) -> str:
+    text = "" if value is None else _plain(value)
+    if len(text) <= _LONGEST_CELL:
+        return text
+    return f"{text[:_LONGEST_CELL]}… ({len(text):,} characters, see --json)"
 
 
 def _plain(value: Any) -> str:
@@ -372,6 +381,8 @@ def nosql_review(
         },
     )
     _print_findings([finding.as_dict() for finding in reviewed.findings])
+    for line in reviewed.not_judged:
+        click.echo(f"not judged: {_plain(line)}")
 
 
 @nosql.command("design")
@@ -393,12 +404,13 @@ def nosql_review(
 @json_option
 def nosql_design(patterns: Path | None, rows: int, as_json: bool, **source: Any) -> None:
     """Price document designs for rows and access patterns, then build and run the best three."""
-    from workbench.areas.nosql import comparison_as_dict, design_documents, design_rows
+    from workbench.areas.nosql import design_documents, design_rows
+    from workbench.documents.design import as_dict
 
     with _opened_model(source) as opened:
         designed = design_documents(opened, patterns=patterns, rows=rows)
     if as_json:
-        _print_json(comparison_as_dict(designed))
+        _print_json(as_dict(designed))
         return
     table = design_rows(designed)
     _print_table(
@@ -476,9 +488,19 @@ def main() -> None:
         _fail(str(exc), exc.exit_status)
     except psycopg2.Error as exc:
         _fail(_server_problem(exc), 1)
+    except pymongo.errors.PyMongoError as exc:
+        _fail(_mongodb_problem(exc), 1)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None
+
+
+def _mongodb_problem(exc: pymongo.errors.PyMongoError) -> str:
+    """What MongoDB says, without the driver's view of it; where it is gone, what is likely."""
+    said = str(exc).splitlines()[0].split(", full error")[0].split(" (configured timeouts")[0]
+    if isinstance(exc, pymongo.errors.ConnectionFailure):
+        return _connection_lost(said)
+    return f"the MongoDB server: {said}"
 
 
 def _server_problem(exc: psycopg2.Error) -> str:
@@ -486,6 +508,10 @@ def _server_problem(exc: psycopg2.Error) -> str:
     said = str(exc).strip().splitlines() or [type(exc).__name__]
     if not isinstance(exc, psycopg2.OperationalError | psycopg2.InterfaceError):
         return f"the database server: {said[0]}"
+    return _connection_lost(said[0])
+
+
+def _connection_lost(said: str) -> str:
     from workbench.engines.places import cache_folder
 
     folder = cache_folder()
@@ -494,7 +520,7 @@ def _server_problem(exc: psycopg2.Error) -> str:
         return (
             f"no space left for the engine ({free_mb} MB free in {folder}): free some, or set WORKBENCH_CACHE"
         )
-    return f"the connection to the database server was lost ({said[0]}): run the command again"
+    return f"the connection to the database server was lost ({said}): run the command again"
 
 
 def _fail(message: str, status: int) -> None:

@@ -356,6 +356,38 @@ def test_few_children_read_with_their_parent_are_embedded(
     assert found.finding().verified
 
 
+@pytest.mark.parametrize(("changes", "apart"), [(500, True), (5, False)])
+def test_children_that_change_on_their_own_are_not_embedded(
+    source: Sources, mongo_server: MongoServer, rates: Rates, changes: int, apart: bool
+) -> None:
+    """Children changed ten times as often as their parent stand apart, and it is told why; others need not."""
+    with source(SHOP) as opened:
+        patterns = patterns_of(
+            [
+                {
+                    "name": "purchase",
+                    "root": "purchase",
+                    "by": ["purchase_id"],
+                    "include": ["purchase_line"],
+                    "per_hour": 1000,
+                },
+                {
+                    "name": "moved",
+                    "kind": "update",
+                    "root": "purchase_line",
+                    "set": ["price"],
+                    "per_hour": changes,
+                },
+            ],
+            reflect(opened.connection),
+        )
+
+        found = choose_designs(opened, patterns, mongo_server, rates=rates)
+
+    reasons = [each.reason for each in found.excluded if each.kind == "embed"]
+    assert any("their writers would wait for one document" in reason for reason in reasons) == apart
+
+
 def test_children_that_come_for_ever_are_not_embedded(
     source: Sources, mongo_server: MongoServer, rates: Rates
 ) -> None:

@@ -544,10 +544,10 @@ def test_what_a_time_series_cannot_do(mongo: Collections) -> None:
     """What a time series refuses is refused with the server's codes, and the same _id is taken twice."""
     claims = time_series_limits(mongo)
 
-    codes = {each.claim.removeprefix("a time series has no "): each.facts.get("code") for each in claims}
+    codes = {each.claim.removeprefix("a time series refuses "): each.facts.get("code") for each in claims}
     assert all(each.outcome == "proved" for each in claims)
-    assert (codes["unique index"], codes["validator"], codes["change stream"]) == (72, 72, 166)
-    assert codes["write in a transaction"] == 263
+    assert (codes["a unique index"], codes["a validator"], codes["a change stream"]) == (72, 72, 166)
+    assert codes["a write in a transaction"] == 263
     assert claims[-1].facts == {"documents": 2}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from workbench.areas.nosql.designing import Designed, design_artifact
+from workbench.areas.nosql.designing import Designed, add_design_artifacts
 from workbench.areas.nosql.examine import Reviewed, plain_json
 from workbench.areas.nosql.proofs import Proofs
 from workbench.documents.shape import shape_as_dict
@@ -49,5 +49,4 @@ def add_artifacts(
     if proofs.validators:
         attempts = facts_csv(ValidatorAttempt, proofs.validators)
         results.add_artifact("validators.csv", attempts, "the attempt on each rule")
-    if (design := design_artifact(designed)) is not None:
-        results.add_artifact("design.json", as_json(design), "the designs, their prices and measurements")
+    add_design_artifacts(results, designed)

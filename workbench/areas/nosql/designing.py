@@ -2,34 +2,43 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from workbench import example, sql
 from workbench.areas.nosql.examine import OpenModel, require_server
 from workbench.areas.nosql.tables import (
     choice_rows,
-    comparison_as_dict,
     design_rows,
     latency_rows,
     option_rows,
     pattern_rows,
 )
 from workbench.catalog.reflect import reflect
+from workbench.diagrams.picture import Picture
 from workbench.documents.design import (
     AccessPattern,
     DesignComparison,
     Workload,
+    as_dict,
     choose_designs,
     patterns_of_sql,
+    patterns_of_workload,
+    picture_of,
     read_patterns,
+    shell_script,
 )
 from workbench.errors import BadInput, SourceError
+from workbench.proof.plain import as_json
 from workbench.proof.results import AreaResults
 from workbench.source import OpenSource
 
 ROWS = 200_000
+_MOST_LOSSES = 5
+_WIDTH = 100  # characters, of what is printed
 _TENTH_MORE = 1.1  # what two runs of the same may differ by
 _CLAIM = "Every row is found back in the documents of each design, by counts and checksums"
 
@@ -40,6 +49,7 @@ class Designed:
 
     comparison: DesignComparison | None = None
     why_not: str = ""
+    picture: Picture | None = field(default=None, repr=False)
     patterns: list[dict[str, Any]] = field(default_factory=list)
     unmapped: list[dict[str, Any]] = field(default_factory=list)
     options: list[dict[str, Any]] = field(default_factory=list)
@@ -58,7 +68,11 @@ class Designed:
         """What was decided, and what limits it."""
         if self.comparison is None:
             return self.why_not
-        return "\n".join([self.comparison.decision, *self.comparison.notes, *self.comparison.losses])
+        losses = self.comparison.losses
+        told = [self.comparison.decision, *self.comparison.notes, *losses[:_MOST_LOSSES]]
+        if len(losses) > _MOST_LOSSES:
+            told.append(f"and {len(losses) - _MOST_LOSSES} more columns, which design.json names")
+        return "\n".join(textwrap.fill(each, _WIDTH) for each in told)
 
 
 def design_documents(
@@ -82,11 +96,18 @@ def design_documents(
 def declared_patterns(
     rows: OpenSource, patterns: Path | str | None
 ) -> Sequence[AccessPattern] | Workload | None:
-    """What the file *patterns* declares; None without a file. Raises PatternError."""
-    if not patterns:
+    """What the file *patterns* declares; without one what the example does, None for any other source.
+
+    Raises PatternError.
+    """
+    path = Path(patterns) if patterns else None
+    if path is None and rows.source.kind != "example":
         return None
-    path = Path(patterns)
     catalog = reflect(rows.connection)
+    if path is None:
+        reads = patterns_of_workload(example.workload(), catalog)
+        writes = patterns_of_sql(sql.asset_root("sql") / "nosql" / "writes.sql", catalog)
+        return Workload(reads.patterns + writes.patterns, reads.unmapped + writes.unmapped)
     return patterns_of_sql(path, catalog) if path.suffix.lower() == ".sql" else read_patterns(path, catalog)
 
 
@@ -105,8 +126,10 @@ def compare_designs(opened: OpenModel, *, patterns: Path | str | None = None, ro
         if patterns:
             raise
         return Designed(why_not=str(exc))
+    catalog = reflect(opened.rows.connection)
     return Designed(
         comparison=found,
+        picture=picture_of(catalog, found.chosen, title=f"{opened.source.title}: {found.chosen.name}"),
         patterns=pattern_rows(found.patterns),
         unmapped=[{"statement": each.name, "why": each.reason} for each in found.unmapped],
         options=option_rows(found),
@@ -149,6 +172,15 @@ def _record_speed(results: AreaResults, found: DesignComparison) -> None:
     )
 
 
-def design_artifact(designed: Designed) -> dict[str, Any] | None:
-    """The comparison as plain data, to be taken home."""
-    return None if designed.comparison is None else comparison_as_dict(designed.comparison)
+def add_design_artifacts(results: AreaResults, designed: Designed) -> None:
+    """Add the picture, the comparison and the commands that make the chosen collections to *results*."""
+    if designed.comparison is None or designed.picture is None:
+        return
+    results.add_artifact(
+        "design.svg", designed.picture.svg, "the documents for the access patterns", cover=True
+    )
+    results.add_artifact(
+        "design.json", as_json(as_dict(designed.comparison)), "the designs, their costs and measurements"
+    )
+    script = shell_script(designed.comparison.chosen)
+    results.add_artifact("design.js", script, "the chosen collections and indexes, for mongosh")

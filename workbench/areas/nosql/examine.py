@@ -13,10 +13,10 @@ from typing import Any
 from bson import json_util
 from pymongo.database import Database
 
-from workbench.areas.nosql.example import BuiltExample, build_example
+from workbench.areas.nosql.example import BuiltExample, build_example, sample_queries
 from workbench.areas.nosql.indexes import advise_indexes, prove_index_advice
 from workbench.areas.nosql.proofs import Proofs, prove_example, prove_source, record_proofs
-from workbench.areas.nosql.review import in_order, review
+from workbench.areas.nosql.review import in_order, not_judged, review
 from workbench.catalog.collections import Collection, CollectionCatalog, Operation
 from workbench.catalog.reflect import reflect
 from workbench.catalog.shapes import Shape
@@ -34,7 +34,6 @@ from workbench.source import OpenSource, Options, Source, open_source, resolve
 
 ShardKey = tuple[tuple[str, int | str], ...]
 _SQL = ("example", "file", "database")
-_HOW_TO_GET_MONGODB = "workbench doctor"
 _CLAIMS = (
     "The validators and unique indexes refuse what does not belong",
     "Each query of the design uses the index that is there for it",
@@ -89,6 +88,7 @@ class Reviewed:
     validators: Mapping[str, Mapping[str, Any]]
     failing: Mapping[str, Failing]
     findings: list[Finding]
+    not_judged: list[str] = field(default_factory=list)
 
     @property
     def caption(self) -> str:
@@ -105,6 +105,7 @@ class Reviewed:
             "schema": {name: shape_as_dict(shape) for name, shape in self.shapes.items()},
             "validators": {name: plain_json(validator) for name, validator in self.validators.items()},
             "findings": [finding.as_dict() for finding in self.findings],
+            "not_judged": self.not_judged,
         }
 
 
@@ -126,16 +127,16 @@ def hold_model(spec: str, options: Options | None = None) -> OpenModel:
 def open_model(spec: str, options: Options | None = None) -> Iterator[OpenModel]:
     """*spec* open for reading and proving during the block; what was made for it is gone afterwards.
 
-    Without a MongoDB engine what can be read is read all the same. Raises SourceError and its kinds.
+    Where this machine has no MongoDB what can be read is read all the same. Raises SourceError and its
+    kinds, and EngineError where the engine that was named cannot be used, or does not start.
     """
     options = options or Options()
     opened = OpenModel(resolve(spec), options)
     with contextlib.ExitStack() as stack:
         try:
             opened.server = stack.enter_context(mongo_engine())
-        except EngineError as exc:
-            opened.why_no_server = str(exc)
-            opened.how_to = exc.hint if isinstance(exc, FeatureUnavailable) else _HOW_TO_GET_MONGODB
+        except FeatureUnavailable as exc:  # one that was named and cannot be used stays an error
+            opened.why_no_server, opened.how_to = str(exc), exc.hint
         if opened.source.kind in _SQL:
             opened.rows = stack.enter_context(open_source(spec, stack.enter_context(engine()), options))
         else:
@@ -281,7 +282,7 @@ def review_model(
     SourceError where there are no collections, BadInput.
     """
     source = require_collections(opened)
-    declared = operations_from_file(operations, catalog=source.catalog) if operations else ()
+    declared = declared_operations(opened, operations)
     planned = planned_shard_keys(shard_keys, source.catalog)
     shapes = shapes_of(source, sample=sample)
     validators = suggested_validators(source, shapes, strictness=strictness)
@@ -290,13 +291,19 @@ def review_model(
         {**row, "failing": _failing(failing.get(row["collection"]))}
         for row in collection_overview(source, shapes)
     ]
-    return Reviewed(
-        rows,
-        shapes,
-        validators,
-        failing,
-        findings_of(opened, shapes, operations=declared, shard_keys=planned),
-    )
+    findings = findings_of(opened, shapes, operations=declared, shard_keys=planned)
+    # of a scratch database's indexes no use is on record; that each is used is proved by running its query
+    untold = [] if opened.database is not None else not_judged(source, operations=declared)
+    return Reviewed(rows, shapes, validators, failing, findings, untold)
+
+
+def declared_operations(opened: OpenModel, operations: Path | str | None) -> list[Operation]:
+    """What the file *operations* declares, or what the example's design does for its indexes."""
+    if operations:
+        return operations_from_file(operations, catalog=require_collections(opened).catalog)
+    if opened.database is not None:
+        return [query.operation for query in sample_queries(opened.database)]
+    return []
 
 
 def planned_shard_keys(written: Sequence[str], catalog: CollectionCatalog) -> dict[str, ShardKey]:
@@ -341,6 +348,17 @@ def record_collections(results: AreaResults, opened: OpenModel, proofs: Proofs) 
             results.add_proof(
                 claim, "not proved", opened.proved_on, why_not=opened.why_no_server, how_to=opened.how_to
             )
+
+
+def record_not_judged(results: AreaResults, opened: OpenModel, reviewed: Reviewed) -> None:
+    """Put into *results* what the checks could not tell of the collections, and why."""
+    for line in reviewed.not_judged:
+        results.add_proof(
+            "The checks have all that they ask for",
+            "not proved",
+            require_collections(opened).looked_at_on,
+            why_not=line,
+        )
 
 
 def prove_model(opened: OpenModel, *, failures: bool = True) -> AreaResults:

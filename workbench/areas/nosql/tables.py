@@ -126,15 +126,14 @@ def design_rows(comparison: DesignComparison) -> list[Row]:
     return [
         {
             "design": each.name,
-            "what_is_different": _difference(each, comparison.chosen),
-            "price_ms_per_hour": round(each.price.per_hour_ms, 1),
-            "predicted_ms_per_hour": round(each.predicted_ms, 1),
+            "cost_ms_per_hour": round(each.cost_ms, 1),
             "measured_ms_per_hour": round(each.measured_ms, 1),
             "documents": each.documents,
             "size_bytes": each.size_bytes,
             "largest_bytes": each.largest_bytes,
             "days_to_16_MB": _days(each),
             "rows_found_back": each.verification.rows if each.verification.equal else "not all",
+            "what_is_different": _difference(each, comparison.chosen),
         }
         for each in comparison.built
     ]
@@ -176,24 +175,6 @@ def _days(built: BuiltDesign) -> Any:
     return "no growth seen" if days is None else round(days)
 
 
-def measured_rows(comparison: DesignComparison) -> list[Row]:
-    """A row a pattern and design: median latency, documents and bytes read, documents changed."""
-    return [
-        {
-            "pattern": pattern.name,
-            "design": built.name,
-            "median_ms": round(measured.median_ms, 3),
-            "operations": measured.operations,
-            "documents_examined": measured.documents_examined,
-            "reply_bytes": round(measured.reply_bytes),
-            "documents_changed": measured.modified,
-        }
-        for n, pattern in enumerate(comparison.patterns)
-        for built in comparison.built
-        if (measured := built.measured[n]) is not None
-    ]
-
-
 def latency_rows(comparison: DesignComparison) -> list[Row]:
     """A row a pattern: its median latency on each design, and what the chosen one reads and changes."""
     rows = []
@@ -226,28 +207,6 @@ def option_rows(comparison: DesignComparison) -> list[Row]:
         }
         for option in comparison.options
     ]
-
-
-def comparison_as_dict(comparison: DesignComparison) -> dict[str, Any]:
-    """The whole comparison as plain data."""
-    return {
-        "source": comparison.source,
-        "engine": comparison.engine,
-        "decision": comparison.decision,
-        "designs_considered": comparison.considered,
-        "designs": [
-            {**row, "choices": [choice.label for choice in built.design.choices]}
-            for row, built in zip(design_rows(comparison), comparison.built, strict=True)
-        ],
-        "chosen": choice_rows(comparison),
-        "patterns": pattern_rows(comparison.patterns),
-        "measured": measured_rows(comparison),
-        "relationships": option_rows(comparison),
-        "unmapped": [{"statement": each.name, "reason": each.reason} for each in comparison.unmapped],
-        "predicted_orders_that_held": {"agreed": comparison.agreed, "compared": comparison.compared},
-        "losses": list(comparison.losses),
-        "notes": list(comparison.notes),
-    }
 
 
 def unique_rows(proofs: Proofs) -> list[Row]:

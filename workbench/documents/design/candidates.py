@@ -27,6 +27,7 @@ _BUCKET_ROWS = (10, 200)
 _OPTIONS = 5  # of a relationship, that are combined with the others'
 _BEAM = 6
 TOGETHER = 0.5  # share of a child's reads that come through the parent, to embed it
+OWN_CHANGES = 10  # declared changes of children for one of their parent, above which they stand apart
 WORTH_SHARE = 0.01  # of the patterns that it concerns: what saves less stays a reference
 _EXACT_SUMS = ("smallint", "integer", "bigint", "numeric", "money")
 
@@ -74,7 +75,10 @@ def options_of(
     """The choices for each relationship that *patterns* follow, by their weight."""
     uses = _uses(patterns, found)
     reads: Counter[TableKey] = Counter()
+    changes: Counter[TableKey] = Counter()
     for pattern in patterns:
+        if pattern.kind == "update" and not pattern.assumed:
+            changes[pattern.root] += pattern.per_hour  # type: ignore[assignment]
         if pattern.kind == "read":
             reads.update(
                 dict.fromkeys(
@@ -84,7 +88,7 @@ def options_of(
     referred_to = frozenset(each.parent for each in found if not each.to_itself)
     ordered = sorted(uses, key=lambda each: (-uses[each].weight, each.child, each.name))
     return [
-        _options(_Maker(catalog, statistics, each, uses[each], reads[each.child], referred_to))
+        _options(_Maker(catalog, statistics, each, uses[each], reads[each.child], referred_to, changes))
         for each in ordered
     ]
 
@@ -155,6 +159,7 @@ class _Maker:
     use: _Uses
     reads: float  # of the children, an hour
     referred_to: frozenset[TableKey]
+    changes: Mapping[TableKey, float]  # declared, an hour
 
     def makers(self) -> Iterator[tuple[str, Callable[[], Choice | str]]]:
         if self.use.down:
@@ -218,7 +223,7 @@ class _Maker:
         )
 
     def embed(self) -> Choice | str:
-        if reason := self._homeless() or self._independent() or self._too_large():
+        if reason := self._homeless() or self._independent() or self._too_large() or self._contended():
             return reason
         if self.fan_out.growing:
             rate = f", {self.fan_out.per_day:.2g} a day" if self.fan_out.per_day else ""
@@ -240,6 +245,22 @@ class _Maker:
         if self.fan_out.maximum > 5 * MOST_CHILDREN:
             return f"one parent has {self.fan_out.maximum:,} children: an outlier, see there"
         return ""
+
+    def _contended(self) -> str:
+        """Why the children's own changes do not belong into the parent's document.
+
+        What changes often stands apart from what does not: all writers of one parent's children rewrite, and
+        wait for, one document. Source: MongoDB manual, "Model One-to-Many Relationships with References".
+        """
+        child, parent = (
+            self.changes.get(key, 0.0) for key in (self.relationship.child, self.relationship.parent)
+        )
+        if self.relationship.single or self.fan_out.mean <= 1 or child < OWN_CHANGES * max(parent, 1.0):
+            return ""
+        return (
+            f"the rows are changed on their own, {child:,.0f} times an hour against {parent:,.0f} changes of "
+            f"{self.relationship.parent[1]}: their writers would wait for one document"
+        )
 
     def _crowded(self) -> str:
         """Why new children would wait for each other: all of many rewrite the document of the same parent."""

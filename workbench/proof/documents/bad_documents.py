@@ -24,6 +24,7 @@ from workbench.proof.documents.rules import Clause, Rule, clauses, conjuncts, ru
 from workbench.proof.documents.values import MISSING, Place, bson_type, places, value_at
 
 Document = Mapping[str, Any]
+Says = Sequence[tuple[str, Any]]  # an expression's meaning, and the expression
 Outcome = Literal["refused", "accepted", "not tried"]
 _DUPLICATE = 11000  # of an _id: the validator had nothing against the document
 _BASES = 12
@@ -120,7 +121,7 @@ def attempt_validators(
     validator: Document,
     good: Sequence[Document],
     *,
-    says: Sequence[tuple[str, Any]] = (),
+    says: Says = (),
     limit_s: float = 60.0,
 ) -> list[ValidatorAttempt]:
     """Try to break every rule of *validator* once, in a scratch copy of *collection*; one attempt a rule.
@@ -153,7 +154,7 @@ def attempt_validators(
         found = _searched(probe, plain, conditions, tried, bases, time.monotonic() + limit_s)
         attempts = [
             _named(attempt, search.rule, says)
-            for attempt, search in zip(_attempts(collection, copy, found), found, strict=True)
+            for attempt, search in zip(_attempts(collection, copy, found, says), found, strict=True)
         ]
         return attempts + _of_the_level(database, collection, copy, attempts, found)
 
@@ -479,14 +480,14 @@ def _is_broken_for_sure(rule: Rule) -> bool:
 
 
 def _attempts(
-    collection: str, copy: Collection[dict[str, Any]], found: Sequence[_Search]
+    collection: str, copy: Collection[dict[str, Any]], found: Sequence[_Search], says: Says
 ) -> list[ValidatorAttempt]:
     """The documents that were found, put into the copy of the collection as it is declared."""
     chosen = [search.chosen for search in found]
     answers = iter(_answers(copy, [each.document for each in chosen if each]))
     why_taken = _why_taken(copy)
     return [
-        _attempt(collection, search, each, next(answers), why_taken)
+        _attempt(collection, search, each, next(answers), why_taken, says)
         if each
         else _untried(collection, search.rule, _why_untried(search))
         for search, each in zip(found, chosen, strict=True)
@@ -494,7 +495,7 @@ def _attempts(
 
 
 def _attempt(
-    collection: str, search: _Search, chosen: _Candidate, answer: _Answer, why_taken: str
+    collection: str, search: _Search, chosen: _Candidate, answer: _Answer, why_taken: str, says: Says
 ) -> ValidatorAttempt:
     rule = search.rule
     statement = _difference(chosen.base, chosen.document)
@@ -507,7 +508,7 @@ def _attempt(
         return _untried(collection, rule, f"what was tried is refused by another rule first: {_line(said)}")
     others = [each for each in named.others if not _is_the_same_clause(search.clause, each)]
     others += search.best[1].others if search.best else ()  # there each part of an $expr is told apart
-    besides = ", ".join(dict.fromkeys(map(_reason_text, others)))
+    besides = ", ".join(dict.fromkeys(_in_words(each, says) for each in others))
     return ValidatorAttempt(
         collection,
         rule.path,
@@ -520,14 +521,25 @@ def _attempt(
     )
 
 
-def _named(attempt: ValidatorAttempt, rule: Rule, says: Sequence[tuple[str, Any]]) -> ValidatorAttempt:
+def _named(attempt: ValidatorAttempt, rule: Rule, says: Says) -> ValidatorAttempt:
     """*attempt* with its ``$expr`` in words, where *says* has them."""
-    if rule.keyword != "$expr":
-        return attempt
-    for words, expression in says:
-        if rule.argument in conjuncts(_as_read({"": expression})[""]):
-            return replace(attempt, rule=f"$expr: {words}")
-    return attempt
+    words = _words_of(rule.argument, says) if rule.keyword == "$expr" else ""
+    return replace(attempt, rule=f"$expr: {words}") if words else attempt
+
+
+def _words_of(expression: Any, says: Says) -> str:
+    """What *says* has for *expression*, or for all that it joins; nothing where it has none."""
+    parts = conjuncts(expression)
+    known = [(words, conjuncts(_as_read({"": said})[""])) for words, said in says]
+    return "; ".join(words for words, said in known if any(part in said for part in parts))
+
+
+def _in_words(reason: Reason, says: Says) -> str:
+    if reason.condition is not None and not reason.location and "$expr" in reason.condition:
+        words = _words_of(reason.condition["$expr"], says)
+        if words:
+            return f"$expr: {words}"
+    return _reason_text(reason)
 
 
 def _is_the_same_clause(clause: Clause, reason: Reason) -> bool:

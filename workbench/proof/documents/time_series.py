@@ -243,7 +243,7 @@ def time_series_limits(database: Database[dict[str, Any]]) -> list[Claim]:
 
 
 def _refused(says: str, act: Callable[[Documents], Any], series: Documents) -> Claim:
-    claim = f"a time series has no {says}"
+    claim = f"a time series refuses {says}"
     try:
         act(series)
     except OperationFailure as exc:
@@ -264,23 +264,29 @@ def _change_stream(series: Documents) -> None:
 
 
 _LIMITS: Sequence[tuple[str, Callable[[Documents], Any]]] = (
-    ("unique index", lambda series: series.create_index("source", unique=True)),
-    ("text index", lambda series: series.create_index([("value", "text")])),
+    ("a unique index", lambda series: series.create_index("source", unique=True)),
+    ("a text index", lambda series: series.create_index([("value", "text")])),
     (
-        "validator",
+        "a validator",
         lambda series: series.database.command(
             "collMod", series.name, validator={"$jsonSchema": {"required": ["value"]}}
         ),
     ),
-    ("update of a measurement", lambda series: series.update_many({"source": "a"}, {"$set": {"value": 3}})),
-    ("update of one document", lambda series: series.update_one({"source": "a"}, {"$set": {"source": "b"}})),
     (
-        "upsert",
+        "the update of a measurement",
+        lambda series: series.update_many({"source": "a"}, {"$set": {"value": 3}}),
+    ),
+    (
+        "the update of one document",
+        lambda series: series.update_one({"source": "a"}, {"$set": {"source": "b"}}),
+    ),
+    (
+        "an upsert",
         lambda series: series.update_many({"source": "z"}, {"$set": {"source": "y"}}, upsert=True),
     ),
-    ("change stream", _change_stream),
-    ("write in a transaction", _in_a_transaction),
-    ("find by $near", lambda series: series.find_one({"value": {"$near": [0, 0]}})),
-    ("document without a time", lambda series: series.insert_one({"source": "a"})),
-    ("time that is text", lambda series: series.insert_one({"at": "2024-01-15", "source": "a"})),
+    ("a change stream", _change_stream),
+    ("a write in a transaction", _in_a_transaction),
+    ("a find by $near", lambda series: series.find_one({"value": {"$near": [0, 0]}})),
+    ("a document without a time", lambda series: series.insert_one({"source": "a"})),
+    ("a time that is text", lambda series: series.insert_one({"at": "2024-01-15", "source": "a"})),
 )
