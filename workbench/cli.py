@@ -94,10 +94,10 @@ def _print_table(title: str, rows: list[dict[str, Any]], columns: dict[str, str]
 
 
 def _cell(value: Any) -> str:
-    text = "" if value is None else _plain(value)
+    text = "" if value is None else str(value)
     if len(text) <= _LONGEST_CELL:
-        return text
-    return f"{text[:_LONGEST_CELL]}… ({len(text):,} characters, see --json)"
+        return _plain(text)
+    return f"{_plain(text[:_LONGEST_CELL])}… (of {len(text):,} characters, see --json)"
 
 
 def _plain(value: Any) -> str:
@@ -497,7 +497,8 @@ def main() -> None:
 
 def _mongodb_problem(exc: pymongo.errors.PyMongoError) -> str:
     """What MongoDB says, without the driver's view of it; where it is gone, what is likely."""
-    said = str(exc).splitlines()[0].split(", full error")[0].split(" (configured timeouts")[0]
+    words = str(exc).splitlines() or [type(exc).__name__]
+    said = words[0].split(", full error")[0].split(" (configured timeouts")[0]
     if isinstance(exc, pymongo.errors.ConnectionFailure):
         return _connection_lost(said)
     return f"the MongoDB server: {said}"

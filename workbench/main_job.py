@@ -14,9 +14,10 @@ from typing import Any
 from rich.console import Console
 
 from workbench import __version__, notebooks
+from workbench.documents.source import require_documents
 from workbench.engines.mongo import mongo_engine
 from workbench.engines.postgres import Server, engine
-from workbench.errors import EngineError
+from workbench.errors import FeatureUnavailable
 from workbench.proof.results import load_results
 from workbench.proof.runs import SQL_SOURCES, Notebook, NotebookRun
 from workbench.report import ReportContext, staged, write_site
@@ -53,6 +54,8 @@ def make_report(
     spec = given.pop("source", spec)
     options = _merged(options or Options(), given)
     chosen, unable = notebooks.for_source(chosen, resolve(spec).kind, only)
+    if resolve(spec).kind not in SQL_SOURCES:
+        require_documents(spec, timeout_s=options.timeout_s)
     started = time.monotonic()
     began = datetime.now(UTC)
     with (
@@ -153,7 +156,7 @@ def _engines(chosen: Sequence[Notebook], spec: str) -> Iterator[tuple[Server | N
         if any(each.area == "nosql" for each in chosen):
             try:
                 descriptions.append(stack.enter_context(mongo_engine()).description)
-            except EngineError as exc:  # its notebook goes on, and says what it could not prove
+            except FeatureUnavailable as exc:  # its notebook goes on, and says what it could not prove
                 descriptions.append(f"no MongoDB: {exc}")
         yield server, tuple(descriptions)
 

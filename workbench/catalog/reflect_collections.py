@@ -67,6 +67,11 @@ def reflect_collections(database: ReadOnlyDatabase, *, most: int = MOST) -> Coll
     )
 
 
+def has_collections(database: ReadOnlyDatabase) -> bool:
+    """Whether *database* has a collection that `reflect_collections` would find; nothing of it is read."""
+    return any(_listed(database, []))
+
+
 def _listed(database: ReadOnlyDatabase, left_out: list[str]) -> Iterator[Collection]:
     """The collections without figures; those that the server keeps for itself are hidden."""
     command: dict[str, Any] = {"listCollections": 1, "cursor": {}}

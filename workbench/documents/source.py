@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from pymongo.database import Database
 
 from workbench.catalog.collections import CollectionCatalog
-from workbench.catalog.reflect_collections import reflect_collections
+from workbench.catalog.reflect_collections import has_collections, reflect_collections
 from workbench.documents.dumps import Dump, open_dump
 from workbench.engines.mongo_reading import ReadOnlyDatabase, connect_read_only, reading_of
 from workbench.engines.mongo_server import Document
 from workbench.errors import SourceError, SourceTimeout, SourceUnreachable
-from workbench.source import resolve
+from workbench.source import Source, resolve
 
 _RANDOM_CURSOR_SHARE = 0.05  # above, and up to 100 documents, $sample reads and sorts the whole collection
 _RANDOM_CURSOR_FROM = 101
@@ -105,22 +105,42 @@ def open_documents(spec: str, *, timeout_s: float = 300.0) -> Iterator[DocumentS
                 dump=dump,
             )
     elif source.kind == "collections":
-        with connect_read_only(
-            source.spec, source.secret, secret_options=source.secret_options, timeout_s=timeout_s
-        ) as database:
+        with _connected(source, timeout_s) as database:
             yield live_source(database, title=source.title, spec=source.spec)
     else:
         raise SourceError(f"{source.spec} holds tables: give a mongodb:// URL or a dump of collections")
+
+
+def _connected(source: Source, timeout_s: float) -> ReadOnlyDatabase:
+    return connect_read_only(
+        source.spec, source.secret, secret_options=source.secret_options, timeout_s=timeout_s
+    )
+
+
+def require_documents(spec: str, *, timeout_s: float = 300.0) -> None:
+    """Fail here, once, where `open_documents` would: no server, no login, no collection, a damaged file.
+
+    Of a database the names alone are read, whatever it holds; a dump is read through.
+    """
+    source = resolve(spec)
+    if source.kind == "dump":
+        with open_dump(source.path):
+            return
+    with _connected(source, timeout_s) as database:
+        if not has_collections(database):
+            raise _without_collections(source.spec)
 
 
 def live_source(database: ReadOnlyDatabase, *, title: str, spec: str) -> DocumentSource:
     """The collections of *database*. Raises SourceError where there is none."""
     catalog = reflect_collections(database)
     if not catalog.collections:
-        raise SourceError(
-            f"{spec}: there is no collection in it that you may read: check the database's name"
-        )
+        raise _without_collections(spec)
     return DocumentSource(title, spec, f"{database.server}, {database.host}", catalog, database)
+
+
+def _without_collections(spec: str) -> SourceError:
+    return SourceError(f"{spec}: there is no collection in it that you may read: check the database's name")
 
 
 def scratch_source(database: Database[Document], *, title: str, timeout_s: float = 300.0) -> DocumentSource:

@@ -178,14 +178,15 @@ def remote_server(url: str) -> MongoServer:
         with server.scratch_database(label="probe") as database:
             database.create_collection("probe")
     except pymongo.errors.OperationFailure as exc:
-        said = str((exc.details or {}).get("errmsg", "the server refuses"))
+        said = str((exc.details or {}).get("errmsg", "the server refuses")).rstrip(".")
         raise EngineError(
             f"WORKBENCH_MONGODB_URL ({', '.join(server.hosts)}): {said}: name a user that may make "
             "databases, or unset it to use our own server"
         ) from exc
     except pymongo.errors.PyMongoError as exc:
         raise EngineError(
-            f"WORKBENCH_MONGODB_URL ({', '.join(server.hosts)}) does not answer: {_first_words(exc)}"
+            f"WORKBENCH_MONGODB_URL ({', '.join(server.hosts)}) does not answer ({_first_words(exc)}): "
+            "is it up, and may you reach it? Unset it to use our own server"
         ) from exc
     return server
 

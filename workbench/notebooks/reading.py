@@ -57,7 +57,8 @@ def for_source(
     unable = [each for each in notebooks if kind not in each.sources]
     if unable and (wanted or not able):
         names = ", ".join(each.name for each in unable)
-        raise BadInput(f"{names}: cannot look at a source of this kind ({SOURCE_KINDS[kind]})")
+        others = f": --only {','.join(each.area for each in able)} can" if able else ""
+        raise BadInput(f"{names}: cannot look at a source of this kind ({SOURCE_KINDS[kind]}){others}")
     return able, unable
 
 
