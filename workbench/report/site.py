@@ -31,7 +31,11 @@ def write_site(out: Path, runs: Sequence[NotebookRun], context: ReportContext) -
 
     *out* holds what the runs saved: results/, artifacts/, notebooks/.
     """
-    overview = Overview(tuple(load_results(out)))
+    order = [run.notebook.area for run in runs]
+    results = sorted(
+        load_results(out), key=lambda each: order.index(each.area) if each.area in order else len(order)
+    )
+    overview = Overview(tuple(results))
     for run in runs:
         _write_page(out, run, runs, context)
     (out / "findings.json").write_text(
