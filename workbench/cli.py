@@ -32,6 +32,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _LITTLE_SPACE_MB = 50
 _LONGEST_CELL = 2_000  # characters of a table's cell
+_MOST_ROWS = 1_000  # of a table; JSON has all
 SOURCE_HELP = (
     "What to look at: ecommerce, a .sql file, a postgresql:// or mongodb:// URL (only read), "
     "or a dump of collections."
@@ -88,9 +89,11 @@ def _print_table(title: str, rows: list[dict[str, Any]], columns: dict[str, str]
     table = Table(title=title, title_justify="left", show_lines=False)
     for heading in columns.values():
         table.add_column(heading, overflow="fold")
-    for row in rows:
+    for row in rows[:_MOST_ROWS]:
         table.add_row(*(_cell(row.get(key)) for key in columns))
     Console().print(table, markup=False)
+    if len(rows) > _MOST_ROWS:
+        click.echo(f"and {len(rows) - _MOST_ROWS:,} more: see --json")
 
 
 def _cell(value: Any) -> str:
