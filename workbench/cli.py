@@ -421,7 +421,8 @@ def nosql_design(patterns: Path | None, rows: int, as_json: bool, **source: Any)
         table,
         {name: name.replace("_", " ") for name in table[0]},
     )
-    for line in (designed.decision, *designed.notes, *designed.losses):
+    unmapped = [f"no access pattern: {each.name}: {each.reason}" for each in designed.unmapped]
+    for line in (designed.decision, *designed.notes, *designed.losses, *unmapped):
         click.echo(_plain(line))
 
 

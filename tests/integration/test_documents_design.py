@@ -571,18 +571,29 @@ def test_rows_that_refer_to_nothing_keep_their_place(
     assert all(each.verification.equal for each in found.built)
 
 
-def test_patterns_on_empty_tables_are_priced_and_not_run(
+EMPTY = (
+    "create table a (id int primary key);"
+    "create table b (a_id int references a, n int, primary key (a_id, n));"
+)
+
+
+def test_tables_without_rows_are_not_compared(
     source: Sources, mongo_server: MongoServer, rates: Rates
 ) -> None:
-    """Without rows there is nothing to measure, which is said, and nothing fails."""
-    with source(
-        "create table a (id int primary key);"
-        "create table b (a_id int references a, n int, primary key (a_id, n));"
-    ) as opened:
+    """Where no table has a row no design can be built or run, which is told in a line."""
+    with source(EMPTY) as opened, pytest.raises(BadInput, match=r"have no rows \(public\.a, public\.b\)"):
+        choose_designs(opened, None, mongo_server, rates=rates)
+
+
+def test_a_table_without_rows_among_others_is_noted(
+    source: Sources, mongo_server: MongoServer, rates: Rates
+) -> None:
+    """With rows in one table the designs are built, and it is said which table nothing was measured on."""
+    with source(EMPTY + "insert into a select generate_series(1, 10);") as opened:
         found = choose_designs(opened, None, mongo_server, rates=rates)
 
-    assert all(measured is None for each in found.built for measured in each.measured)
-    assert any("have no rows" in note for note in found.notes)
+    assert any("1 tables have no rows (public.b)" in note for note in found.notes)
+    assert all(each.verification.equal for each in found.built)
 
 
 def test_wrong_calls_are_told(source: Sources, mongo_server: MongoServer, rates: Rates) -> None:

@@ -7,14 +7,19 @@ from typing import Any
 
 from workbench.areas.nosql.proofs import Proofs
 from workbench.catalog.shapes import Shape, written
-from workbench.documents.design import AccessPattern, BuiltDesign, DesignComparison, Relationship
+from workbench.documents.design import (
+    AccessPattern,
+    BuiltDesign,
+    DesignComparison,
+    Relationship,
+    difference,
+)
 from workbench.documents.validators import Failing
 from workbench.proof.documents.bad_documents import ValidatorAttempt
 from workbench.proof.documents.index_use import IndexProof
 from workbench.proof.explain_documents import ExecutionStats
 
 Row = dict[str, Any]
-_MOST_TOLD = 4  # differences of two designs
 
 
 def field_rows(shape: Shape) -> list[Row]:
@@ -157,17 +162,9 @@ def _related(relationship: Relationship, root: tuple[str, str]) -> str:
 
 
 def _difference(built: BuiltDesign, chosen: BuiltDesign) -> str:
-    """What *built* does otherwise than the chosen one; of the chosen one, how much it does."""
-    own, others = built.design.choices, chosen.design.choices
     if built is chosen:
-        return f"the chosen one: {len(own)} relationships are more than references"
-    if not own:
-        return "every relationship a reference"
-    more = [f"with {each.label}" for each in own if each not in others]
-    less = [f"without {each.label}" for each in others if each not in own]
-    told = (more + less)[:_MOST_TOLD]
-    left = len(more) + len(less) - len(told)
-    return "; ".join(told) + (f"; and {left} more" if left else "")
+        return f"the chosen one: {len(built.design.choices)} relationships are more than references"
+    return difference(built, chosen)
 
 
 def _days(built: BuiltDesign) -> Any:

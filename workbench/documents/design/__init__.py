@@ -6,7 +6,13 @@ with open_source("ecommerce", server) as opened, mongo_engine() as engine:
 """
 
 from workbench.documents.design.build import BuildFailed, Built, build, collection_names, documents
-from workbench.documents.design.choose import BuiltDesign, DesignComparison, Surprise, choose_designs
+from workbench.documents.design.choose import (
+    BuiltDesign,
+    DesignComparison,
+    Surprise,
+    choose_designs,
+    difference,
+)
 from workbench.documents.design.layout import design_of
 from workbench.documents.design.model import (
     Choice,
@@ -56,6 +62,7 @@ __all__ = [
     "choose_designs",
     "collection_names",
     "design_of",
+    "difference",
     "documents",
     "patterns_of",
     "patterns_of_sql",

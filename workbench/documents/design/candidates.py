@@ -298,8 +298,10 @@ class _Maker:
         columns: tuple[str, ...] = ()
         if all(asked):
             columns = tuple(dict.fromkeys(name for each in asked for name in each))
-        if self.fan_out.maximum <= 3:
-            return ""
+        if self.fan_out.maximum <= bound:
+            return (
+                f"a parent has at most {self.fan_out.maximum:,} children: {bound} copies would be all of them"
+            )
         if reason := self._crowded():
             return reason
         if bound * self.child_bytes > SOFT_BYTES / 4:

@@ -33,6 +33,7 @@ COLD_SHARE = 0.05
 DISK_READ_MS = 0.1
 _DIFFERENT = 0.005  # of the whole price, that two built designs are apart at least
 _MEASURED_APART = 0.03  # of the measured cost of all patterns
+_MOST_TOLD = 4  # choices in which two designs differ
 _TOLD_APART = 0.1  # of a pattern's latency, below which two designs count as equal
 
 
@@ -251,6 +252,7 @@ class _Comparison:
         tables = touched_tables(self.patterns, found)
         inside = [each for each in found if each.child in tables and each.parent in tables]
         self.statistics = measure(self.conn, self.catalog, tables, inside, rows=self.rows)
+        self._require_rows(tables)
         queries = RowQueries(self.catalog, self.statistics.scope)
         self.samples = samples_of(self.conn, queries, self.statistics, self.patterns)
         self.options = options_of(
@@ -283,6 +285,14 @@ class _Comparison:
             for n, price in enumerate(selected)
         ]
         return _ranked(made, self.samples), _Facts(result.considered, result.prices)
+
+    def _require_rows(self, tables: Sequence[TableKey]) -> None:
+        if not any(self.statistics.table(key).rows for key in tables):
+            named = ", ".join(f"{schema}.{name}" for schema, name in tables[:5])
+            raise BadInput(
+                f"the tables that the patterns touch have no rows ({named}): no design can be built or run; "
+                "give a source that has some"
+            )
 
     def _note_empty(self, tables: Sequence[TableKey]) -> None:
         empty = [f"{key[0]}.{key[1]}" for key in tables if not self.statistics.table(key).rows]
@@ -433,6 +443,17 @@ def _decision(found: DesignComparison) -> str:
     return " ".join(words)
 
 
+def difference(other: BuiltDesign, chosen: BuiltDesign) -> str:
+    """What *other* does otherwise than *chosen*, the first few choices of it."""
+    if not other.design.choices:
+        return "every relationship a reference"
+    more = [f"with {each.label}" for each in other.design.choices if each not in chosen.design.choices]
+    less = [f"without {each.label}" for each in chosen.design.choices if each not in other.design.choices]
+    told = (more + less)[:_MOST_TOLD]
+    left = len(more) + len(less) - len(told)
+    return "; ".join(told) + (f"; and {left} more" if left else "")
+
+
 def _against(found: DesignComparison, chosen: BuiltDesign, other: BuiltDesign) -> str:
     """What the runner-up costs more, and where it is better."""
     more = (other.against_ms - chosen.against_ms) / chosen.cost_ms if chosen.cost_ms else 0.0
@@ -446,7 +467,7 @@ def _against(found: DesignComparison, chosen: BuiltDesign, other: BuiltDesign) -
         f"{name} ({its.median_ms:.2f} ms instead of {mine.median_ms:.2f})" for _, name, mine, its in wins[:3]
     )
     cost = f"{abs(more):.1%} {'more' if more >= 0 else 'less'}"
-    return f"The runner-up ({other.name}: {other.design.summary}) costs {cost}" + (
+    return f"The runner-up ({other.name}: {difference(other, chosen)}) costs {cost}" + (
         f"; it is measured faster at {told}." if told else "; it is measured faster at no pattern."
     )
 
