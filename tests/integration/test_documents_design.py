@@ -360,7 +360,7 @@ def test_few_children_read_with_their_parent_are_embedded(
 def test_children_that_change_on_their_own_are_not_embedded(
     source: Sources, mongo_server: MongoServer, rates: Rates, changes: int, apart: bool
 ) -> None:
-    """Children changed ten times as often as their parent stand apart, and it is told why; others need not."""
+    """Children changed ten times as often as their parent stand apart, and it is told why."""
     with source(SHOP) as opened:
         patterns = patterns_of(
             [
