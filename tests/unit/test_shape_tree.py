@@ -58,7 +58,7 @@ def test_every_field_is_a_row_with_its_figures() -> None:
     assert tree.fields == 6
     assert said[0] == "things: the shape of all 40 documents"
     assert {"_id", "price", "lines[]", "sku", "at", "rare"} <= set(said)
-    assert {"100%", "10%", "2, 4", "string · iso date", "double 50%, int 25%, long 25%"} <= set(said)
+    assert {"100%", "10%", "2, 4", "string · like an iso date", "double 50%, int 25%, long 25%"} <= set(said)
     assert not tree.notes
     assert "Heaviest: lines (" in tree.alt
 

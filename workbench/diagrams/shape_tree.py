@@ -268,11 +268,13 @@ def _types(row: _Row) -> str:
 
 
 def _format(node: Node) -> str:
-    """The format that nearly all tested strings have."""
+    """The format that nearly all tested strings have, such as ``like a decimal``."""
     if not node.tested or not node.formats:
         return ""
     name, times = max(node.formats.items(), key=lambda each: each[1])
-    return name if times >= 0.95 * node.tested else ""
+    if times < 0.95 * node.tested:
+        return ""
+    return f"like {'an' if name[0] in 'aeiou' else 'a'} {name}"
 
 
 def _lengths(arrays: Sequence[Spread]) -> str:
