@@ -476,7 +476,7 @@ def bench(names: tuple[str, ...], as_json: bool) -> None:
 def main() -> None:
     """Run the command line; an error that was foreseen is one line, not a traceback."""
     # a polite end by SIGTERM cleans up like Ctrl-C does
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         main_group(prog_name="workbench", standalone_mode=False)
     except Abort:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from pymongo import ReadPreference, WriteConcern
@@ -29,7 +30,7 @@ from workbench.proof.documents.claims import Claim
 
 DATABASE = "workbench_failures"
 WAIT_MS = 300  # for what cannot come
-_PATIENCE_S = 30.0
+_PATIENCE_S = 90.0  # of a busy machine
 _TRIES = 3
 _ALL = WriteConcern(w=3, wtimeout=20_000)
 _MAJORITY = WriteConcern(w="majority", wtimeout=20_000)
@@ -181,9 +182,8 @@ def lose_the_primary(server: MongoServer, cluster: MongoCluster) -> Observed:
             cluster.start(member)
         _look_after_failover(observed, server)
         cluster.start(primary)
-        with cluster.member_client(primary) as old:
-            _await(lambda: "after" in _kept_on(old), "the old primary to catch up")
-            observed.found_on_old_primary = _kept_on(old)
+        _await(partial(_has_caught_up, cluster, primary), "the old primary to catch up")
+        observed.found_on_old_primary = _kept_on(cluster, primary)
         return observed
     raise EngineError("a primary that was cut off stepped down too early, three times: is the machine busy?")
 
@@ -255,13 +255,21 @@ def _look_after_failover(observed: Observed, server: MongoServer) -> None:
             observed.uncommitted_left += "open" in found
 
 
-def _kept_on(member: Client) -> set[str]:
-    """What a member shows by itself, whatever it has become; nothing while it is not ready to be read."""
+def _kept_on(cluster: MongoCluster, number: int) -> set[str]:
+    """What a member shows by itself, whatever it has become; nothing while it is not ready to be read.
+
+    It closes its connections while it rolls back, so each look has a client of its own.
+    """
     try:
-        kept = member[DATABASE].get_collection("kept", read_preference=ReadPreference.SECONDARY_PREFERRED)
-        return {each["_id"] for each in kept.find({})}
-    except PyMongoError:  # it is catching up and closes connections
+        with cluster.member_client(number, serverSelectionTimeoutMS=2_000) as member:
+            kept = member[DATABASE].get_collection("kept", read_preference=ReadPreference.SECONDARY_PREFERRED)
+            return {each["_id"] for each in kept.find({}, max_time_ms=2_000)}
+    except PyMongoError:
         return set()
+
+
+def _has_caught_up(cluster: MongoCluster, number: int) -> bool:
+    return "after" in _kept_on(cluster, number)
 
 
 def _await(there: Any, what: str) -> None:
