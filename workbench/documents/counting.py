@@ -9,19 +9,21 @@ they are broken down into fields when they are many, and at the end.
 from __future__ import annotations
 
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice, repeat
 from operator import itemgetter
-from typing import Any
+from typing import Any, TypeVar
 
 from bson.code import Code
 from bson.dbref import DBRef
 
 from workbench.documents.bson_types import ALIASES, SCOPED_CODE
+from workbench.documents.formats import are_data_keys, is_data_key
 from workbench.documents.samples import Lengths, Values
 
+_T = TypeVar("_T")
 Document = dict[str, Any]
 Signature = tuple[tuple[str, ...], tuple[type, ...]]
 
@@ -98,6 +100,7 @@ class Counting:
         self.paths = 0
         self.full = False
         self.grown: list[Objects] = []  # objects whose fields became more in the last chunk
+        self.at_once = 0.0  # how many objects or values the last chunk had of each path, on average
         self._sample = sample
         self._random = random.Random(seed)  # noqa: S311 - a sample, the same in every run
         self._chunk = 0
@@ -109,12 +112,16 @@ class Counting:
         self.grown = []
         self._chunk += 1
         work: list[Work] = [(self.root, documents)]
+        pieces = counted = 0
         while work:
             target, values = work.pop()
+            pieces += 1
+            counted += len(values)
             if isinstance(target, Objects):
                 work += self._add_objects(target, values)
             else:
                 work += self._add_values(target, values)
+        self.at_once = counted / pieces
         if self._pending_names > _PENDING_NAMES_ALL:
             self.settle()
 
@@ -126,7 +133,6 @@ class Counting:
     # objects
 
     def _add_objects(self, objects: Objects, documents: list[Document]) -> Iterable[Work]:
-        sampled, others = self._sampled(objects, documents)
         known = len(objects.fields)
         objects.count += len(documents)
         if objects.key is not None and not objects.opaque:
@@ -134,50 +140,33 @@ class Counting:
             yield from work
             if not documents:
                 return
-        yield from self._add_fields(objects, documents)
-        if sampled:
-            self._offer(objects, sampled)
-        if self._chunk % _SAMPLED_CHUNKS == 0 or len(objects.fields) > known:
-            self._offer_rare(objects, others)
+        columns = _columns_of(documents)
+        if columns is not None:
+            for name, values in columns:
+                yield from self._add_column(objects, name, values)
+        else:
+            if objects.by_signature:
+                self._add_signatures(objects, documents)
+            else:
+                self._add_pairs(objects, documents)
+            yield from self._nested_in(objects, documents)
+            self._look_into(objects, documents, grown=len(objects.fields) > known)
         if len(objects.fields) >= objects.judged_at:
             objects.judged_at = 2 * len(objects.fields)
             self.grown.append(objects)
 
-    def _add_fields(self, objects: Objects, documents: list[Document]) -> Iterable[Work]:
-        if len(set(map(len, documents))) == 1:
-            names = tuple(documents[0])
-            values = _rows_of(documents, names)
-            if values is not None:
-                return self._add_alike(objects, names, values, len(documents))
-        if objects.by_signature:
-            self._add_signatures(objects, documents)
-        else:
-            self._add_pairs(objects, documents)
-        return self._nested_in(objects, documents)
-
-    def _add_alike(
-        self, objects: Objects, names: tuple[str, ...], values: list[Any], number: int
-    ) -> Iterable[Work]:
-        """Count *number* objects that all have *names*, with their *values* row by row."""
-        types = tuple(map(type, values))
-        width = len(names)
-        first = types[:width]
-        uniform = types == first * number
-        rows = {first: number} if uniform else Counter(zip(*[iter(types)] * width, strict=True))
-        signatures = objects.signatures
-        new = [(names, row) for row in rows if (names, row) not in signatures]
-        for row, times in rows.items():
-            signatures[names, row] += times
-        self._note(objects, new, number)
-        for place, name in enumerate(names):
-            for kind in objects.nested.get(name, ()):
-                held = values[place::width]
-                if not uniform:
-                    held = [value for value in held if value.__class__ is kind]
-                elif first[place] is not kind:
-                    continue
-                if held:
-                    yield from self._below(objects.fields[name], kind, held)
+    def _add_column(self, objects: Objects, name: str, values: list[Any]) -> Iterable[Work]:
+        """Count the *values* of the field *name* in objects that all have it."""
+        found = self._field(objects, name)
+        if found is not None:
+            yield from self._add_values(found, values)
+            nested = _NESTED & found.types.keys()
+            if nested:
+                objects.nested.setdefault(name, set()).update(nested)
+        elif objects.key is not None:
+            objects.see_keys((name,))
+            objects.key.types.update(map(type, values))
+            self._offer(objects.key, values)
 
     def _add_signatures(self, objects: Objects, documents: list[Document]) -> None:
         signatures = objects.signatures
@@ -247,14 +236,16 @@ class Counting:
 
     def _nested_in(self, objects: Objects, documents: list[Document]) -> Iterable[Work]:
         if len(objects.nested) > _FEW_NESTED:
-            held: dict[tuple[str, type], list[Any]] = {}
-            nested = objects.nested
+            held: defaultdict[str, list[Any]] = defaultdict(list)
             for document in documents:
                 for name, value in document.items():
-                    if value.__class__ in _NESTED and name in nested:
-                        held.setdefault((name, value.__class__), []).append(value)
-            for (name, kind), values in held.items():
-                yield from self._below(objects.fields[name], kind, values)
+                    if value.__class__ in _NESTED:
+                        held[name].append(value)
+            for name, values in held.items():
+                for kind in objects.nested.get(name, ()):
+                    group = [value for value in values if value.__class__ is kind]
+                    if group:
+                        yield from self._below(objects.fields[name], kind, group)
             return
         for name, kinds in objects.nested.items():
             for kind in kinds:
@@ -278,95 +269,91 @@ class Counting:
             found.objects = found.objects or Objects()
             yield found.objects, [dict(each.as_doc()) for each in values] if kind is DBRef else values
 
-    # elements of arrays, and keys that are data
+    # columns: fields of objects that are alike, elements of arrays, keys that are data
 
     def _add_values(self, target: Field, values: list[Any]) -> Iterable[Work]:
-        self._offer_all(target, values)
+        self._offer(target, values)
         kinds = list(map(type, values))
         alike = kinds.count(kinds[0]) == len(kinds)  # faster than a Counter, and mostly so
         for kind, times in {kinds[0]: len(kinds)}.items() if alike else Counter(kinds).items():
             target.types[kind] += times
             if kind in _NESTED:
                 yield from self._below(
-                    target,
-                    kind,
-                    values if times == len(values) else [each for each in values if each.__class__ is kind],
+                    target, kind, values if alike else [each for each in values if each.__class__ is kind]
                 )
 
     def _without_keys(
         self, objects: Objects, documents: list[Document]
     ) -> tuple[list[Document], Iterable[Work]]:
         """*documents* without the fields whose names are data, and the work that these make."""
-        if objects.is_key is every_name and not objects.fields:
-            names: Iterable[str] = _flatten(documents)
-            values = list(_flatten(map(dict.values, documents)))
-            left: list[Document] = []
-        else:
-            keys = {name for name in set(_flatten(documents)) if self._field(objects, name) is None}
-            names = keys
-            values = [value for each in documents for name, value in each.items() if name in keys]
-            left = [{name: each[name] for name in each if name not in keys} for each in documents]
+        fields = objects.fields
+        names: Iterable[str] = _flatten(documents)
+        names = [name for name in names if name not in fields] if fields else list(names)
+        if names and objects.is_key is is_data_key and not are_data_keys(names):
+            for name in set(names):
+                self._field(objects, name)
+            names = [name for name in names if name not in fields]
         objects.see_keys(names)
+        left: list[Document] = []
+        if fields:
+            values = [value for each in documents for name, value in each.items() if name not in fields]
+            left = [{name: value for name, value in each.items() if name in fields} for each in documents]
+        else:
+            values = list(_flatten(map(dict.values, documents)))
         return left, [(objects.key, values)] if objects.key and values else []
 
     # the sample
 
-    def _sampled(self, objects: Objects, documents: list[Document]) -> tuple[list[Document], list[Document]]:
-        """Which of *documents* are looked into, and the others."""
-        room = self._sample - objects.count
-        if room > 0:
-            return documents[:room], documents[room:]
-        if self._chunk % _SAMPLED_CHUNKS:
-            return [], documents
-        places = range(len(documents))
-        chosen = set(self._random.sample(places, min(_SAMPLED_AT_ONCE, len(documents))))
-        return [documents[at] for at in chosen], [documents[at] for at in places if at not in chosen]
-
-    def _offer(self, objects: Objects, documents: Sequence[Document]) -> None:
-        columns: dict[str, list[Any]] = {}
-        for document in documents:
-            for name, value in document.items():
-                columns.setdefault(name, []).append(value)
-        for name, values in columns.items():
-            found = objects.fields.get(name)
-            if found is not None:
-                found.values.offer(values)
-            elif objects.opaque and objects.key is not None:
-                objects.key.values.offer(values)
-
-    def _offer_rare(self, objects: Objects, documents: Sequence[Document]) -> None:
-        rare = {name for name, found in objects.fields.items() if found.values.sampled < _RARE}
-        if not rare:
-            return
-        holding = (document for document in documents if not rare.isdisjoint(document))
-        self._offer(
-            objects,
-            [
-                {name: document[name] for name in rare & document.keys()}
-                for document in islice(holding, _SAMPLED_AT_ONCE)
-            ],
-        )
-
-    def _offer_all(self, target: Field, values: Sequence[Any]) -> None:
-        room = self._sample - target.types.total()
-        if room > 0:
-            chosen = values[:room]
+    def _offer(self, target: Field, values: Sequence[Any]) -> None:
+        """Look into the first of *values*, or into some where enough were looked into before."""
+        wanting = target.values.wanting(self._sample)
+        if wanting > 0:
+            target.values.offer(values[:wanting])
         elif self._chunk % _SAMPLED_CHUNKS == 0:
-            chosen = self._random.sample(values, min(_SAMPLED_AT_ONCE, len(values)))
-        else:
-            return
-        target.values.offer(chosen)
+            target.values.offer(self._some(values))
+
+    def _look_into(self, objects: Objects, documents: list[Document], *, grown: bool) -> None:
+        """Offer the values of *documents*: of the first all, later of some, and of fields that are rare."""
+        room = max(0, self._sample - objects.count + len(documents))
+        columns: defaultdict[str, list[Any]] = defaultdict(list)
+        if room:
+            for document in documents[:room]:
+                for name, value in document.items():
+                    columns[name].append(value)
+        elif self._chunk % _SAMPLED_CHUNKS == 0:
+            for document in self._some(documents):
+                for name, value in document.items():
+                    columns[name].append(value)
+        if grown or self._chunk % _SAMPLED_CHUNKS == 0:
+            rare = {name for name, found in objects.fields.items() if found.values.offered < _RARE}
+            holding = (document for document in documents[room:] if not rare.isdisjoint(document))
+            for document in islice(holding, _SAMPLED_AT_ONCE) if rare else ():
+                for name in rare & document.keys():
+                    columns[name].append(document[name])
+        for name, values in columns.items():
+            target = objects.fields.get(name, objects.key if objects.opaque else None)
+            if target is not None:
+                self._offer(target, values)
+
+    def _some(self, values: Sequence[_T]) -> Sequence[_T]:
+        """Some of *values*, evenly spread."""
+        step = -(-len(values) // _SAMPLED_AT_ONCE)
+        return values[self._random.randrange(step) :: step]
 
 
-def _rows_of(documents: list[Document], names: tuple[str, ...]) -> list[Any] | None:
-    """The values of *names* in each of *documents*, one after the other; None where one lacks a name."""
+def _columns_of(documents: list[Document]) -> Iterable[tuple[str, list[Any]]] | None:
+    """The fields of *documents* and their values, one of each document; None where they differ in names."""
+    if len(set(map(len, documents))) > 1:
+        return None
+    names = tuple(documents[0])
     if not names:
-        return []
+        return ()
     picked = map(itemgetter(*names), documents)
     try:
-        return list(picked if len(names) == 1 else _flatten(picked))
+        values = list(picked if len(names) == 1 else _flatten(picked))
     except KeyError:
         return None
+    return ((name, values[place :: len(names)]) for place, name in enumerate(names))
 
 
 def every_name(_: str) -> bool:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from decimal import Decimal
 from itertools import repeat
-from math import ceil, isnan
-from operator import itemgetter
+from math import ceil
+from sys import getsizeof
 from typing import Any
 
 from bson.code import Code
@@ -26,6 +25,8 @@ Few = dict[tuple[type, Any], tuple[int, Any]]  # by type and identity: how often
 
 FEW_VALUES = 32  # up to this many different ones, all values of the sample are kept
 _FEW_LENGTH = 200  # characters of such a value
+_AT_ONCE = 64  # values that are looked into together, if they come one by one
+_LARGE = 4_096  # bytes of a value that does not wait
 _DISTINCT_MOST = 10_000
 _LENGTHS_KEPT = 1_024
 _PLACES = range(_LENGTHS_KEPT)
@@ -33,6 +34,7 @@ _COMPARED = (str, int, Int64, float, bool, Decimal128, datetime, DatetimeMS, Obj
 _PASSED_OVER = {kind for kind, name in ALIASES.items() if name in ("object", "array", "null")}
 _ORDERED = ("int", "long", "double", "decimal", "date")
 _EPOCH = datetime(1970, 1, 1)
+_ORDER: dict[type, Callable[[Any], Any]] = {Decimal128: Decimal128.to_decimal, DatetimeMS: int}
 
 
 class Lengths:
@@ -72,6 +74,9 @@ class Lengths:
             return
         step = max(1, self.count // _LENGTHS_KEPT)
         chosen = lengths[self._random.randrange(min(step, len(lengths))) :: step]
+        self._replace(chosen)
+
+    def _replace(self, chosen: Sequence[int]) -> None:
         for place, length in zip(self._random.choices(_PLACES, k=len(chosen)), chosen, strict=True):
             self.kept[place] = length
 
@@ -79,13 +84,13 @@ class Lengths:
         """Take in what *other* has seen; the samples are joined by their weight."""
         if other.minimum is None:
             return
-        if self.minimum is None:
-            self.kept = list(other.kept)
-        else:
-            both = self.count + other.count
-            mine = min(len(self.kept), round(_LENGTHS_KEPT * self.count / both))
-            theirs = min(len(other.kept), _LENGTHS_KEPT - mine)
-            self.kept = self._random.sample(self.kept, mine) + self._random.sample(other.kept, theirs)
+        room = _LENGTHS_KEPT - len(self.kept)
+        self.kept += other.kept[:room]
+        beyond = other.kept[room:]
+        if beyond:
+            due = _LENGTHS_KEPT * other.count / (self.count + other.count)
+            chosen = self._random.sample(beyond, min(len(beyond), int(due + self._random.random())))
+            self._replace(chosen)
         self.minimum = other.minimum if self.minimum is None else min(self.minimum, other.minimum)
         self.maximum = max(self.maximum, other.maximum)
         self.count += other.count
@@ -116,22 +121,46 @@ class Lengths:
 class Values:
     """What a sample of the scalar values of one field says; nulls are counted elsewhere."""
 
-    __slots__ = ("_text_lengths", "distinct", "extremes", "few", "formats", "sampled", "sizes", "tested")
+    __slots__ = (
+        "_text_lengths",
+        "_waiting",
+        "distinct",
+        "extremes",
+        "few",
+        "formats",
+        "offered",
+        "sampled",
+        "sizes",
+        "tested",
+    )
 
     def __init__(self) -> None:
+        self.offered = 0  # values of any kind
         self.sampled = 0
         self.tested = 0
-        self.formats: Counter[str] = Counter()
+        self.formats: dict[str, int] = {}
         self.sizes: dict[str, tuple[int, int]] = {}  # alias: values and bytes, of types without a fixed size
         self.distinct: set[int] = set()
         self.few: Few | None = {}
         self.extremes: dict[str, tuple[Any, Any, Any, Any]] = {}
         self._text_lengths: Lengths | None = None
+        self._waiting: list[Any] = []
 
     def offer(self, values: Sequence[Any]) -> None:
-        """Take in *values*; objects, arrays and nulls are passed over."""
-        for kind in set(map(type, values)) - _PASSED_OVER:
-            group: list[Any] = [value for value in values if value.__class__ is kind]
+        """Take in *values*, when `settle` is called at the latest; objects, arrays, nulls are passed over."""
+        self.offered += len(values)
+        self._waiting += [value for value in values if value.__class__ not in _PASSED_OVER]
+        if len(self._waiting) >= _AT_ONCE or max(map(getsizeof, values), default=0) > _LARGE:
+            self.settle()
+
+    def settle(self) -> None:
+        """Look into the values that wait for more of them."""
+        values, self._waiting = self._waiting, []
+        kinds = set(map(type, values))
+        for kind in kinds:
+            group: list[Any] = (
+                values if len(kinds) == 1 else [value for value in values if value.__class__ is kind]
+            )
             alias = ALIASES[kind]
             self.sampled += len(group)
             if kind is str:
@@ -140,7 +169,11 @@ class Values:
                 self._add_size(alias, len(group), sum(map(value_bytes, group)))
             self._offer_distinct(kind, group)
             if alias in _ORDERED:
-                self._offer_extremes("date" if alias == "date" else "number", group)
+                self._offer_extremes("date" if alias == "date" else "number", kind, group)
+
+    def wanting(self, sample: int) -> int:
+        """How many more values to look into: *sample* in all while they are few, else a quarter of it."""
+        return (sample if self.few is not None else -(-sample // 4)) - self.offered
 
     @property
     def strings(self) -> Spread | None:
@@ -149,34 +182,38 @@ class Values:
     def _offer_texts(self, texts: list[str]) -> None:
         self._text_lengths = self._text_lengths or Lengths()
         self._text_lengths.add(list(map(len, texts)))
-        self._add_size("string", len(texts), sum(map(value_bytes, texts)))
+        self._add_size("string", len(texts), len("".join(texts).encode("utf-8", "replace")) + 5 * len(texts))
         self.tested += len(texts)
-        self.formats.update(filter(None, map(text_format, texts)))
+        for text, times in Counter(texts).items():
+            found = text_format(text)
+            if found:
+                self.formats[found] = self.formats.get(found, 0) + times
 
     def _add_size(self, alias: str, count: int, total: int) -> None:
         before = self.sizes.get(alias, (0, 0))
         self.sizes[alias] = (before[0] + count, before[1] + total)
 
     def _offer_distinct(self, kind: type, group: list[Any]) -> None:
-        if self.few is None and len(self.distinct) >= _DISTINCT_MOST:
-            return
-        tally = Counter(zip(repeat(kind), _identities(kind, group), strict=False))
+        identities = _identities(kind, group)
         if len(self.distinct) < _DISTINCT_MOST:
-            self.distinct.update(map(hash, tally))
+            self.distinct.update(map(hash, zip(repeat(kind), identities)))
         if self.few is None:
             return
+        tally = Counter(identities)
         if kind not in _COMPARED or len(tally) > FEW_VALUES or (kind is str and _any_long(group)):
             self.few = None
             return
-        values = dict(zip(_identities(kind, group), group, strict=True))
-        self.few = _joined(self.few, {key: (times, values[key[1]]) for key, times in tally.items()})
+        values = dict(zip(identities, group, strict=True))
+        self.few = _joined(self.few, {(kind, key): (times, values[key]) for key, times in tally.items()})
 
-    def _offer_extremes(self, family: str, group: list[Any]) -> None:
-        keyed = [(key, value) for value in group if (key := _ordered(value)) is not None]
-        if not keyed:
-            return
-        low, high = min(keyed, key=itemgetter(0)), max(keyed, key=itemgetter(0))
-        self._add_extremes(family, (low[0], high[0], low[1], high[1]))
+    def _offer_extremes(self, family: str, kind: type, group: list[Any]) -> None:
+        if kind is float:
+            group = [value for value in group if value == value]
+        elif kind is Decimal128:
+            group = [value for value in group if not value.to_decimal().is_nan()]
+        if group:
+            least, most = min(group, key=_ORDER.get(kind)), max(group, key=_ORDER.get(kind))
+            self._add_extremes(family, (_comparable(least), _comparable(most), least, most))
 
     def _add_extremes(self, family: str, new: tuple[Any, Any, Any, Any]) -> None:
         mine = self.extremes.get(family, new)
@@ -186,12 +223,16 @@ class Values:
 
     def merge(self, other: Values) -> None:
         """Take in what *other* has seen."""
+        self._waiting += other._waiting
+        if len(self._waiting) >= _AT_ONCE:
+            self.settle()
+        self.offered += other.offered
         self.sampled += other.sampled
         self.tested += other.tested
         if other._text_lengths is not None:
             self._text_lengths = self._text_lengths or Lengths()
             self._text_lengths.merge(other._text_lengths)
-        self.formats.update(other.formats)
+        self.formats = _summed(self.formats, other.formats)
         for alias, (count, total) in other.sizes.items():
             self._add_size(alias, count, total)
         self.distinct |= other.distinct
@@ -214,7 +255,7 @@ class Values:
         return None, None
 
 
-def _identities(kind: type, group: list[Any]) -> list[Any]:
+def _identities(kind: type, group: list[Any]) -> Sequence[Any]:
     """What tells the values of *group* apart, all of one *kind*: NaN is one value, as in an index."""
     if kind is float:
         return [value if value == value else "NaN" for value in group]
@@ -223,6 +264,10 @@ def _identities(kind: type, group: list[Any]) -> list[Any]:
 
 def _any_long(texts: list[str]) -> bool:
     return max(map(len, texts)) > _FEW_LENGTH
+
+
+def _summed(mine: dict[str, int], theirs: dict[str, int]) -> dict[str, int]:
+    return mine | {name: mine.get(name, 0) + times for name, times in theirs.items()}
 
 
 def _joined(mine: Few | None, theirs: Few | None) -> Few | None:
@@ -234,16 +279,12 @@ def _joined(mine: Few | None, theirs: Few | None) -> Few | None:
     return joined if len(joined) <= FEW_VALUES else None
 
 
-def _ordered(value: Any) -> Any:
-    """What orders numbers of all types among each other, and dates; None of NaN."""
+def _comparable(value: Any) -> Any:
+    """What orders numbers of all types among each other, and dates; NaN has no such thing."""
     if isinstance(value, datetime):
         return (value - _EPOCH).total_seconds() * 1000
-    if isinstance(value, DatetimeMS):
-        return int(value)
-    if isinstance(value, Decimal128):
-        number: Decimal = value.to_decimal()
-        return None if number.is_nan() else number
-    return None if isinstance(value, float) and isnan(value) else value
+    order = _ORDER.get(type(value))
+    return order(value) if order else value
 
 
 def _shown(value: Any) -> Any:

@@ -8,7 +8,7 @@ extremes) rests on a sample: the first occurrences of each field, then some of e
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from struct import Struct
 from typing import Any
@@ -25,7 +25,10 @@ from workbench.errors import SourceError
 
 PATH_LIMIT = 10_000
 SAMPLE = 2_048
+_CHUNK_FIRST = 5 * 1024  # so that keys that are data are told before they are many
 _CHUNK_BYTES = 80 * 1024  # their documents fit into a processor's second-level cache
+_CHUNK_MOST = 1280 * 1024  # where there are so many paths that few objects of each are in a chunk
+_FEW_AT_ONCE = 64  # objects or values that are counted in one go
 _LEAST_BYTES = 5  # of a document: its length and the closing zero
 _length_at = Struct("<i").unpack_from
 
@@ -64,9 +67,15 @@ def infer(
     counting = Counting(sample=sample, seed=seed)
     sizes = Lengths()
     limits: list[str] = []
+    least = [_CHUNK_FIRST]
     with _without_collector():
-        for chunk in _chunks(collection, batches):
+        for chunk in _chunks(collection, batches, lambda: least[0]):
+            paths = counting.paths
             counting.add(chunk.documents)
+            if least[0] < _CHUNK_BYTES or (
+                counting.at_once < _FEW_AT_ONCE and counting.paths <= 1.1 * paths and least[0] < _CHUNK_MOST
+            ):
+                least[0] *= 2
             sizes.add(chunk.sizes)
             chunk.documents.clear()
             _fold_early(counting)
@@ -144,24 +153,27 @@ def _spread(spread: Spread | None) -> dict[str, Any] | None:
 
 
 class _Chunk:
-    """Some documents that follow each other, decoded, and their sizes in bytes."""
+    """Some documents that follow each other, decoded, their sizes in bytes, and these together."""
 
-    __slots__ = ("documents", "sizes")
+    __slots__ = ("documents", "size", "sizes")
 
-    def __init__(self, documents: list[Document], sizes: list[int]) -> None:
-        self.documents = documents
-        self.sizes = sizes
+    def __init__(self) -> None:
+        self.documents: list[Document] = []
+        self.sizes: list[int] = []
+        self.size = 0
 
 
-def _chunks(collection: str, batches: Iterable[bytes]) -> Iterator[_Chunk]:
+def _chunks(collection: str, batches: Iterable[bytes], least: Callable[[], int]) -> Iterator[_Chunk]:
+    """The documents of *batches* in chunks of *least* bytes at least, but for the last."""
     read_bytes = read_documents = 0
+    chunk = _Chunk()
     for batch in batches:
         view = memoryview(batch)
         at, end = 0, len(view)
         while at < end:
             start = at
             sizes: list[int] = []
-            stop = min(at + _CHUNK_BYTES, end)
+            stop = min(at + max(1, least() - chunk.size), end)
             while at < stop:
                 size = _length_at(view, at)[0] if end - at >= _LEAST_BYTES else 0
                 if size < _LEAST_BYTES or size > end - at:
@@ -173,11 +185,16 @@ def _chunks(collection: str, batches: Iterable[bytes]) -> Iterator[_Chunk]:
                     )
                 sizes.append(size)
                 at += size
-            yield _Chunk(
-                _decoded(collection, view[start:at], sizes, read_documents, read_bytes + start), sizes
-            )
+            chunk.documents += _decoded(collection, view[start:at], sizes, read_documents, read_bytes + start)
+            chunk.sizes += sizes
+            chunk.size += at - start
             read_documents += len(sizes)
+            if chunk.size >= least():
+                yield chunk
+                chunk = _Chunk()
         read_bytes += end
+    if chunk.documents:
+        yield chunk
 
 
 def _wrong_length(size: int, left: int) -> str:
@@ -318,6 +335,7 @@ class _Built:
         children = self._children.get(id(found.objects), ())
         parts = children if element is None or not element.count else (*children, element)
         values = found.values
+        values.settle()
         minimum, maximum = values.extreme_values()
         return Node(
             name=name,
@@ -329,7 +347,7 @@ class _Built:
             lengths=found.arrays.lengths.spread() if found.arrays else None,
             string_lengths=values.strings,
             mean_bytes=_mean_bytes(found, types, children, element, name_bytes),
-            formats=dict(values.formats.most_common()),
+            formats=dict(sorted(values.formats.items(), key=lambda each: -each[1])),
             tested=values.tested,
             values=values.few_values(),
             distinct_in_sample=len(values.distinct),
