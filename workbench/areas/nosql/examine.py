@@ -152,12 +152,10 @@ def open_model(spec: str, options: Options | None = None) -> Iterator[OpenModel]
 
 
 def require_collections(opened: OpenModel) -> DocumentSource:
-    """The collections of *opened*. Raises SourceError where it has none, with the reason."""
+    """The collections of *opened*. Raises SourceError where it has tables, EngineError without engine."""
     if opened.collections is None:
         if opened.is_example:
-            raise SourceError(
-                f"the example's collections cannot be built: {opened.why_no_server} ({opened.how_to})"
-            )
+            raise EngineError(f"the example's collections cannot be built: {opened.why_no_server}")
         raise SourceError(
             f"{opened.source.spec} holds tables: give a mongodb:// URL or a dump, "
             "or ask for documents with workbench nosql design"
