@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,7 @@ def catalog() -> Catalog:
                 foreign("tags_tag_fkey", ("tag_id",), "tags", ("tag_id",)),
             ),
             table("log", [column("line", 1, "text")]),
+            replace(table("recent", [column("order_id", 1)]), kind="view"),
         ),
     )
 
@@ -221,7 +223,9 @@ def test_sql_statements_become_patterns(catalog: Catalog, tmp_path: Path) -> Non
         ("select 1", "not a select from tables"),
         ("with x as (select 1) select * from orders where order_id = 1", "common table expressions"),
         ("select * from orders o join log l on l.line = o.status where o.order_id = 1", "not joined along"),
-        ("select * from ordres where order_id = 1", "did you mean 'orders'?"),
+        ("select * from pg_catalog.pg_class where relname = 'x'", "the server's own"),
+        ("select * from recent where order_id = 1", "is a view"),
+        ("select * from orders as o(a, b) where a = 1", "other names"),
         ("update orders set order_id = 2 where order_id = 1", "changes the key"),
         ("update orders set status = 'x'", "a batch over the table"),
         ("insert into order_tags select order_id, 1 from orders", "inserts what a query reads"),
@@ -237,6 +241,53 @@ def test_what_is_no_pattern_is_listed_with_the_reason(
     assert found.patterns == ()
     (left,) = found.unmapped
     assert words in left.reason
+
+
+@pytest.mark.parametrize(
+    ("statement", "words"),
+    [
+        ("selct 1", ':3: syntax error at or near "selct"'),
+        ("select *\nfrom orders\nwhere where order_id = 1", ':5: syntax error at or near "where"'),
+        ("select * from users where email = 'x", ":3: unterminated quoted string"),
+        ("select * from ordres where order_id = 1", ":3: find: there is no table 'ordres': did you mean"),
+        ("select * from sales.orders where order_id = 1", "there is no table 'sales.orders'"),
+        ("select state from orders where order_id = 1", "no column 'state': did you mean 'status'?"),
+        ("select o.* from orders o where o.order = 1", "no column 'order'"),
+        ("update orders set state = 'x' where order_id = 1", "no column 'state'"),
+        ("insert into orders (order_id, state) values (1, 'x')", "no column 'state'"),
+        ("delete from orders where orderid = 1", "no column 'orderid': did you mean 'order_id'?"),
+        ("-- per_hour: -5\nselect * from orders where order_id = 1", ":4: find: per_hour is '-5', not"),
+        ("-- per_hour: 0\nselect * from orders where order_id = 1", "per_hour is '0', not a number above 0"),
+        ("-- per_hour: often\nselect * from orders where order_id = 1", "per_hour is 'often', not"),
+        ("-- per_hour:\nselect * from orders where order_id = 1", "per_hour is '', not a number above 0"),
+    ],
+)
+def test_a_mistake_in_a_workload_is_named_with_its_line(
+    catalog: Catalog, tmp_path: Path, statement: str, words: str
+) -> None:
+    """What does not parse, is not in the schema or is no frequency is an error, and not left out."""
+    first = "select * from users where user_id = 1;\n-- name: find\n"
+
+    with pytest.raises(PatternError) as told:
+        mapped(catalog, tmp_path, first + statement)
+
+    assert words in str(told.value) and str(tmp_path / "workload.sql") in str(told.value)
+
+
+def test_names_that_are_no_columns_are_no_mistakes(catalog: Catalog, tmp_path: Path) -> None:
+    """Names of results, aliases, the server's columns, those of subqueries and of conflicts pass."""
+    statements = [
+        "select status as state, xmin from orders where order_id = 1 order by state",
+        "select o from orders o where o.order_id = 1",
+        "select * from orders where order_id = (select x.y from (values (1)) as x(y))",
+        "insert into users (user_id, email) values (1, 'x') on conflict (user_id) do update "
+        "set email = excluded.email",
+        "update shop.users set email = users.email where user_id = 1",
+    ]
+
+    found = mapped(catalog, tmp_path, ";\n".join(statements) + ";\n-- the end\n")
+
+    assert len(found.patterns) + len(found.unmapped) == len(statements)
 
 
 def test_a_limit_does_not_outlive_a_condition_that_is_left_out(catalog: Catalog, tmp_path: Path) -> None:

@@ -173,13 +173,21 @@ class Names:
         self._roots = {
             (table.schema, table.name): table.partition_of for table in catalog.tables if table.partition_of
         }
+        self._known = (*self.tables, *self._roots)
+
+    def is_view(self, written: str) -> bool:
+        """Whether *written* names no table that holds rows, but a view or the like."""
+        others = (each for each in self.catalog.tables if (each.schema, each.name) not in self._known)
+        return any(written in (each.name, f"{each.schema}.{each.name}") for each in others) and not any(
+            written in (name, f"{schema}.{name}") for schema, name in self._known
+        )
 
     def table(self, written: str, where: str) -> Table:
         """The table that *written* names, with or without its schema; a partition names its root."""
         written = written.strip()
         keys = [
             key
-            for key in (*self.tables, *self._roots)
+            for key in self._known
             if written in (f"{key[0]}.{key[1]}", qualified(*key), key[1], qualified(key[1]))
         ]
         for key in keys:

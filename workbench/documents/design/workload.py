@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -27,11 +28,13 @@ from workbench.documents.design.patterns import (
     all_includes,
 )
 
-_PER_HOUR = re.compile(
-    r"--\s*(?:per[_ ]hour|frequency per hour):\s*([0-9][0-9_]*(?:\.[0-9]+)?)", re.IGNORECASE
-)
+_PER_HOUR = re.compile(r"--\s*(?:per[_ ]hour|frequency per hour):[ \t]*(\S*)", re.IGNORECASE)
+_FREQUENCY = re.compile(r"[0-9][0-9_]*(?:\.[0-9]+)?")
 _NAME = re.compile(r"--\s*name:\s*(.+)")
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s|(?<![:\w]):([a-z_]\w*)\b|%s", re.IGNORECASE)
+_COMMENTS = re.compile(r"(?:\s|--[^\n]*(?:\n|$))*")
+_SYSTEM_SCHEMAS = ("pg_catalog", "information_schema")
+_SYSTEM_COLUMNS = frozenset({"ctid", "oid", "tableoid", "xmin", "xmax", "cmin", "cmax"})
 _OPERATORS: dict[str, Operator] = {"=": "=", "<>": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 _MIRRORED: dict[str, Operator] = {"=": "=", "<>": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
@@ -66,17 +69,23 @@ class _NoPattern(Exception):
 
 
 def patterns_of_workload(queries: Iterable[DeclaredQuery], catalog: Catalog) -> Workload:
-    """The patterns of declared queries; those that are none are listed with the reason."""
-    return _mapped(
-        ((each.name, each.sql, float(each.frequency_per_hour)) for each in queries), catalog, "workload"
-    )
+    """The patterns of declared queries; those that are none are listed with the reason.
+
+    Raises PatternError for a table or a column that is not there.
+    """
+    names = Names(catalog)
+    workload = _Mapping("workload")
+    for each in queries:
+        workload.add(each.name, names, each.sql, float(each.frequency_per_hour))
+    return workload.made()
 
 
 def patterns_of_sql(path: str | Path, catalog: Catalog) -> Workload:
     """The patterns of the statements of the file *path*.
 
     A comment ``-- per_hour: 120`` before a statement gives its frequency (1 without), ``-- name: x`` its
-    name. Raises PatternError where the file cannot be read or holds no statement.
+    name. Raises PatternError, with the line, for a statement that does not parse, a table or a column that
+    is not there and a frequency that is none; also where the file cannot be read or holds no statement.
     """
     source = Path(path)
     try:
@@ -85,46 +94,97 @@ def patterns_of_sql(path: str | Path, catalog: Catalog) -> Workload:
         raise PatternError(f"{source}: cannot be read: {exc.strerror}") from exc
     except UnicodeDecodeError as exc:
         raise PatternError(f"{source}: is not UTF-8: save it as UTF-8") from exc
-    plain = _numbered_placeholders(text)
+    names = Names(catalog)
+    workload = _Mapping(source.name)
+    for statement in _statements(_numbered_placeholders(text), str(source)):
+        try:
+            workload.add(statement.name, names, statement.text, _frequency(statement))
+        except PatternError as exc:
+            raise PatternError(f"{source}:{statement.line}: {exc}") from exc
+    if not workload.patterns and not workload.unmapped:
+        raise PatternError(f"{source}: holds no statement")
+    return workload.made()
+
+
+@dataclass(frozen=True)
+class _Written:
+    """A statement of a file: from which line on, and the comments that belong to it."""
+
+    name: str
+    text: str
+    line: int
+    comments: str
+
+
+def _statements(plain: str, source: str) -> Iterator[_Written]:
+    """The statements of *plain*, the text of the file *source*. Raises PatternError."""
     try:
-        statements = split(plain, with_parser=False, only_slices=True)
+        pieces = split(plain, with_parser=False, only_slices=True)
     except ParseError as exc:
-        raise PatternError(f"{source}: {exc.args[0]}") from exc
-    found = []
-    for number, piece in enumerate(statements, start=1):
-        before = plain[(statements[number - 2].stop if number > 1 else 0) : piece.start]
+        raise PatternError(f"{source}:{_line(plain, exc.args[1])}: {exc.args[0]}") from exc
+    behind = 0
+    for number, piece in enumerate([*pieces, slice(len(plain), len(plain))], start=1):
+        # what has no word of SQL in it is left out by split, though it may be a statement misspelt
+        _require_sql(plain, slice(behind, piece.start), source)
         statement = plain[piece]
-        comments = before + "".join(
+        comments = plain[behind : piece.start] + "".join(
             line + "\n" for line in statement.splitlines() if line.strip().startswith("--")
         )
-        frequency = _PER_HOUR.search(comments)
+        behind = piece.stop
+        begin = _COMMENTS.match(statement)
+        start = piece.start + (begin.end() if begin else 0)
+        if start == piece.stop:
+            continue  # comments alone
+        _require_sql(plain, piece, source)
         name = _NAME.search(comments)
-        found.append(
-            (
-                name[1].strip() if name else f"statement {number}",
-                statement,
-                float(frequency[1].replace("_", "")) if frequency else 1.0,
-            )
+        yield _Written(
+            name[1].strip() if name else f"statement {number}", statement, _line(plain, start), comments
         )
-    if not found:
-        raise PatternError(f"{source}: holds no statement")
-    return _mapped(found, catalog, str(source.name))
 
 
-def _mapped(statements: Iterable[tuple[str, str, float]], catalog: Catalog, origin: str) -> Workload:
-    names = Names(catalog)
-    patterns: list[AccessPattern] = []
-    unmapped: list[Unmapped] = []
-    for name, text, per_hour in statements:
+def _require_sql(plain: str, piece: slice, source: str) -> None:
+    try:
+        parse_sql(plain[piece])
+    except ParseError as exc:
+        raise PatternError(f"{source}:{_line(plain, piece.start + exc.args[1])}: {exc.args[0]}") from exc
+
+
+def _line(text: str, at: int) -> int:
+    return text.count("\n", 0, at) + 1
+
+
+def _frequency(statement: _Written) -> float:
+    declared = _PER_HOUR.search(statement.comments)
+    if declared is None:
+        return 1.0
+    number = _FREQUENCY.fullmatch(declared[1])
+    per_hour = float(number[0].replace("_", "")) if number else 0.0
+    if not 0 < per_hour < math.inf:
+        raise PatternError(f"{statement.name}: per_hour is {declared[1]!r}, not a number above 0")
+    return per_hour
+
+
+@dataclass
+class _Mapping:
+    """A workload in the making: patterns with names of their own, and what is none."""
+
+    origin: str
+    patterns: list[AccessPattern] = field(default_factory=list)
+    unmapped: list[Unmapped] = field(default_factory=list)
+
+    def add(self, name: str, names: Names, text: str, per_hour: float) -> None:
+        """Take the statement *text*. Raises PatternError for a table or a column that is not there."""
         try:
-            pattern = _Statement(names, _parsed(text)).pattern()
-        except (_NoPattern, PatternError) as exc:
-            unmapped.append(Unmapped(name, str(exc)))
-            continue
-        taken = {each.name for each in patterns}
-        free = name if name not in taken else f"{name} ({len(patterns) + 1})"
-        patterns.append(replace(pattern, name=free, per_hour=per_hour, origin=origin))
-    return Workload(tuple(patterns), tuple(unmapped))
+            pattern = _Statement(names, _parsed(text), name).pattern()
+        except _NoPattern as exc:
+            self.unmapped.append(Unmapped(name, str(exc)))
+            return
+        taken = {each.name for each in self.patterns}
+        free = name if name not in taken else f"{name} ({len(self.patterns) + 1})"
+        self.patterns.append(replace(pattern, name=free, per_hour=per_hour, origin=self.origin))
+
+    def made(self) -> Workload:
+        return Workload(tuple(self.patterns), tuple(self.unmapped))
 
 
 def _numbered_placeholders(text: str) -> str:
@@ -154,6 +214,7 @@ class _Found:
 class _Statement:
     names: Names
     node: Any
+    called: str
     aliases: dict[str, Table] = field(default_factory=dict)
     joins: list[tuple[str, str, str, str]] = field(default_factory=list)  # alias, column, alias, column
     found: dict[str, _Found] = field(default_factory=dict)
@@ -174,11 +235,47 @@ class _Statement:
             raise _NoPattern("it has common table expressions")
         return made()
 
+    def _require_columns(self) -> None:
+        """Raises PatternError for a column that no table of the statement has.
+
+        Where there is a subquery, it is left to the database: a name may be one of its own tables'.
+        """
+        visitor = _References()
+        visitor(self.node)
+        if visitor.subqueries:
+            return
+        given = {each.name for each in getattr(self.node, "targetList", None) or () if each.name}
+        for reference in visitor.found:
+            if all(_is(each, ast.String) for each in reference.fields):
+                self._require_column([each.sval for each in reference.fields], given)
+        if not _is(self.node, ast.SelectStmt):
+            table = next(iter(self.aliases.values()))
+            written = (
+                self.node.cols if _is(self.node, ast.InsertStmt) else getattr(self.node, "targetList", ())
+            )
+            for each in written or ():
+                self.names.column(table, each.name, self.called)
+
+    def _require_column(self, fields: Sequence[str], given: set[str]) -> None:
+        """One reference to a column; *given* are the names that the statement gives to its results."""
+        *qualifiers, name = fields
+        if name in _SYSTEM_COLUMNS:
+            return
+        if qualifiers:
+            if qualifiers[-1] in self.aliases:
+                self.names.column(self.aliases[qualifiers[-1]], name, self.called)
+            return
+        tables = list(self.aliases.values())
+        known = {column.name for table in tables for column in table.columns} | given | {*self.aliases}
+        if name not in known:
+            self.names.column(tables[0], name, self.called)
+
     def _select(self) -> AccessPattern:
         if self.node.op or self.node.valuesLists or not self.node.fromClause:
             raise _NoPattern("it is not a select from tables")
         for item in self.node.fromClause:
             self._from(item)
+        self._require_columns()
         self._condition(self.node.whereClause)
         aggregate = self._aggregate()
         root = self._root()
@@ -229,7 +326,11 @@ class _Statement:
 
     def _table(self, item: Any) -> str:
         written = f"{item.schemaname}.{item.relname}" if item.schemaname else item.relname
-        table = self.names.table(written, "it")
+        if item.schemaname in _SYSTEM_SCHEMAS or self.names.is_view(written):
+            raise _NoPattern(f"{written} is a view or the server's own, and holds no rows of the design")
+        if item.alias and item.alias.colnames:
+            raise _NoPattern(f"it gives the columns of {written} other names")
+        table = self.names.table(written, self.called)
         alias: str = item.alias.aliasname if item.alias else item.relname
         self.aliases[alias] = table
         self.found[alias] = _Found()
@@ -461,6 +562,7 @@ class _Statement:
 
     def _insert(self) -> AccessPattern:
         self._table(self.node.relation)
+        self._require_columns()
         table = next(iter(self.aliases.values()))
         if self.node.onConflictClause:
             self.notes.append("left to the application: what happens on conflict")
@@ -495,6 +597,7 @@ class _Statement:
         alias = self._table(self.node.relation)
         if getattr(self.node, "fromClause", None) or getattr(self.node, "usingClause", None):
             raise _NoPattern("it writes by a join")
+        self._require_columns()
         self._condition(self.node.whereClause)
         by = tuple(dict.fromkeys(self.found[alias].by))
         if not by:
@@ -538,6 +641,10 @@ def _constant(node: Any) -> Any:
 class _References(Visitor):
     def __init__(self) -> None:
         self.found: list[Any] = []
+        self.subqueries = False
+
+    def visit_SubLink(self, _ancestors: Any, node: Any) -> None:  # noqa: N802 - pglast's name
+        self.subqueries = True
 
     def visit_ColumnRef(self, _ancestors: Any, node: Any) -> None:  # noqa: N802 - pglast's name
         self.found.append(node)
