@@ -131,7 +131,7 @@ def design_rows(comparison: DesignComparison) -> list[Row]:
     return [
         {
             "design": each.name,
-            "cost_ms_per_hour": round(each.cost_ms, 1),
+            "ms_per_hour_more": round(each.against_ms - comparison.chosen.against_ms, 1),
             "measured_ms_per_hour": round(each.measured_ms, 1),
             "documents": each.documents,
             "size_bytes": each.size_bytes,

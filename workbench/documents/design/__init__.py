@@ -12,6 +12,7 @@ from workbench.documents.design.choose import (
     Surprise,
     choose_designs,
     difference,
+    saved_ms,
 )
 from workbench.documents.design.layout import design_of
 from workbench.documents.design.model import (
@@ -70,5 +71,6 @@ __all__ = [
     "picture_of",
     "read_patterns",
     "relationships",
+    "saved_ms",
     "shell_script",
 ]

@@ -140,6 +140,9 @@ def _options(maker: _Maker) -> Options:
     relationship = maker.relationship
     choices = [Choice(relationship, "reference")]
     excluded = []
+    if not maker.fan_out.children:
+        why = "there are no rows that show how many children a parent has"
+        return Options(relationship, tuple(choices), (Excluded(relationship, "all but a reference", why),))
     for kind, make in maker.makers():
         made = make()
         if isinstance(made, Choice):
