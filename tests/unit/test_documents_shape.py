@@ -290,6 +290,29 @@ def test_corrupt_bson_says_where(damage: Any, says: str) -> None:
     assert (caught.value.collection, caught.value.number, caught.value.offset) == ("things", 3, 24)
 
 
+@pytest.mark.parametrize("together", [1, 7])
+def test_small_batches_are_counted_as_large_ones(together: int) -> None:
+    """Batches of a document each, or a few, give the shape that one batch of all of them gives."""
+    draw = random.Random(11)
+    documents = [random_document(draw) for _ in range(500)]
+    batches = [encoded(documents[at : at + together]) for at in range(0, 500, together)]
+
+    shape = infer("things", [*batches, b""])
+
+    assert repr(shape) == repr(shape_of(documents))
+    assert counted(shape) == naive_counts(encoded(documents))
+
+
+def test_damage_in_a_later_batch_is_placed_in_the_whole() -> None:
+    """A document that a small batch cuts off is not continued with the next batch."""
+    good = encoded([{"a": 1}])
+
+    with pytest.raises(CorruptDocument, match="says that it is 12 bytes long, and 7 are left") as caught:
+        infer("things", [good, good, good[:7], good])
+
+    assert (caught.value.number, caught.value.offset) == (3, 24)
+
+
 def test_text_that_is_not_utf8_is_read() -> None:
     """A string with bytes that are no UTF-8 counts as a string."""
     data = struct.pack("<i", 15) + b"\x02a\0\x03\0\0\0\xff\xfe\0" + b"\0"
@@ -373,6 +396,37 @@ def test_fixed_fields_beside_keys_that_are_data_stay() -> None:
         ("total", "field", 900),
         ("*", "key", 4_500),
     }
+
+
+def test_a_field_between_keys_that_are_data_is_found_late() -> None:
+    """Of ids by the thousand, a field that comes in a single late document is a field all the same."""
+    draw = random.Random(12)
+    documents = [{"by": {f"{draw.getrandbits(96):024x}": 1 for _ in range(5)}} for _ in range(3_000)]
+    documents[2_900]["by"]["total"] = 5
+
+    shape = shape_of(documents)
+
+    assert {(child.name, child.kind, child.count) for child in shape.node("by").children} == {
+        ("total", "field", 1),
+        ("*", "key", 15_000),
+    }
+
+
+def test_ten_thousand_optional_fields_of_one_object_are_exact() -> None:
+    """Near miss: 9,990 optional fields of one nested object, whose names are words, all stay fields."""
+    draw = random.Random(13)
+    names = [f"{a}{b}{c}x" for a in "abcdefghij" for b in "abcdefghij" for c in map(chr, range(97, 197))][
+        :9_990
+    ]
+    documents = [
+        {"more": dict.fromkeys([*names[10 * at % 9_990 :][:10], *draw.sample(names, 20)], 1)}
+        for at in range(4_000)
+    ]
+
+    shape = shape_of(documents)
+
+    assert shape.paths == 9_991 and not shape.limit_reached
+    assert counted(shape) == naive_counts(encoded(documents))
 
 
 def test_three_hundred_optional_fields_are_not_data() -> None:
@@ -507,6 +561,19 @@ def test_the_facts_of_a_whole_small_collection() -> None:
     assert (n.minimum, n.maximum) == (0, 8)
     assert (at.minimum, at.maximum) == (datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 1, 9, tzinfo=UTC))
     assert at.sampled == 9
+
+
+def test_few_texts_are_looked_into_longer_than_many() -> None:
+    """Of 1,500 documents every state is looked into, and of names that all differ the first 512."""
+    states = ["new", "paid", "sent"]
+    shape = shape_of(
+        [{"state": states[at % 3], "name": f"name {at}", "mail": f"u{at}@example.com"} for at in range(1_500)]
+    )
+
+    state, name = shape.node("state"), shape.node("name")
+    assert (state.sampled, set(state.values or ())) == (1_500, set(states))
+    assert 512 <= name.sampled < 1_000 and name.values is None
+    assert shape.node("mail").formats == {"email": shape.node("mail").tested}
 
 
 def test_true_is_not_one() -> None:

@@ -30,7 +30,7 @@ _DIGITS = re.compile(r"\d+|[0-9a-f]{8,}")
 
 
 def keys_that_are_data(objects: Objects, *, top: bool, so_far: bool = False) -> set[str]:
-    """The fields of *objects* whose names are data. What was counted of it must be broken down.
+    """The fields of *objects* whose names are data.
 
     While documents are still to come (*so_far*) only the strong evidence counts, which more of them
     cannot take away.
@@ -64,7 +64,6 @@ def fold(counting: Counting, objects: Objects, names: set[str]) -> None:
     key = Field()
     for name in names:
         _merge(key, objects.fields.pop(name))
-        objects.nested.pop(name, None)
     objects.key = key
     objects.see_keys(names)
     objects.is_key = is_data_key if all(map(is_data_key, names)) else every_name
@@ -73,7 +72,6 @@ def fold(counting: Counting, objects: Objects, names: set[str]) -> None:
 
 def fold_all(counting: Counting, judge: Callable[[Objects, bool], set[str]]) -> list[Objects]:
     """Fold what *judge* names of each kind of object (and whether it is the document), from the top down."""
-    counting.settle()
     found, folded = [counting.root], []
     for objects in found:
         names = judge(objects, objects is counting.root)
@@ -177,8 +175,6 @@ def _merge(into: Field, other: Field) -> None:
 
 def _merge_objects(mine: Objects, theirs: Objects) -> list[tuple[Field, Field]]:
     mine.count += theirs.count
-    for name, kinds in theirs.nested.items():
-        mine.nested.setdefault(name, set()).update(kinds)
     pairs = [(mine.fields.setdefault(name, Field()), found) for name, found in theirs.fields.items()]
     if theirs.key is not None:
         mine.key = mine.key or Field()

@@ -25,7 +25,7 @@ Few = dict[tuple[type, Any], tuple[int, Any]]  # by type and identity: how often
 
 FEW_VALUES = 32  # up to this many different ones, all values of the sample are kept
 _FEW_LENGTH = 200  # characters of such a value
-_AT_ONCE = 64  # values that are looked into together, if they come one by one
+_AT_ONCE = 128  # values that are looked into together, if they come one by one
 _LARGE = 4_096  # bytes of a value that does not wait
 _DISTINCT_MOST = 10_000
 _LENGTHS_KEPT = 1_024
@@ -172,8 +172,8 @@ class Values:
                 self._offer_extremes("date" if alias == "date" else "number", kind, group)
 
     def wanting(self, sample: int) -> int:
-        """How many more values to look into: *sample* in all while they are few, else a quarter of it."""
-        return (sample if self.few is not None else -(-sample // 4)) - self.offered
+        """How many more values to look into: *sample* in all of texts that are few, else a quarter of it."""
+        return (sample if self.few is not None and self.tested else -(-sample // 4)) - self.offered
 
     @property
     def strings(self) -> Spread | None:
@@ -195,11 +195,11 @@ class Values:
 
     def _offer_distinct(self, kind: type, group: list[Any]) -> None:
         identities = _identities(kind, group)
+        tally = Counter(identities) if self.few is not None else {}
         if len(self.distinct) < _DISTINCT_MOST:
-            self.distinct.update(map(hash, zip(repeat(kind), identities)))
+            self.distinct.update(map(hash, zip(repeat(kind), tally or identities)))
         if self.few is None:
             return
-        tally = Counter(identities)
         if kind not in _COMPARED or len(tally) > FEW_VALUES or (kind is str and _any_long(group)):
             self.few = None
             return

@@ -1,8 +1,9 @@
 """The shape of a collection's documents, from a stream of BSON: exact counts in bounded memory.
 
-Documents are decoded a few hundred at a time, so that they stay in the processor's cache, and counted
-path by path (`documents.counting`). What a field holds (formats, lengths of strings, few values, bytes,
-extremes) rests on a sample: the first occurrences of each field, then some of every 32nd chunk.
+Documents are decoded a few hundred at a time, so that they stay in the processor's cache, whatever the
+batches are, and counted path by path (`documents.counting`). What a field holds (formats, lengths of
+strings, few values, bytes, extremes) rests on a sample: the first occurrences of each field, fewer where
+its values are many, then some of every 32nd chunk.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ SAMPLE = 2_048
 _CHUNK_FIRST = 5 * 1024  # so that keys that are data are told before they are many
 _CHUNK_BYTES = 80 * 1024  # their documents fit into a processor's second-level cache
 _CHUNK_MOST = 1280 * 1024  # where there are so many paths that few objects of each are in a chunk
-_FEW_AT_ONCE = 64  # objects or values that are counted in one go
+_FEW_AT_ONCE = 24  # values of a column on average
 _LEAST_BYTES = 5  # of a document: its length and the closing zero
 _length_at = Struct("<i").unpack_from
 
@@ -60,8 +61,8 @@ def infer(
 
     *of* is how many documents the collection has, *full* whether all of them are in *batches*. Counts of
     fields and types are exact up to *path_limit* field paths; above, rare fields that are alike are taken
-    together, or new paths are counted as one. The first *sample* occurrences of every field are looked
-    into. A name that a document holds twice counts once, with its last value; ``undefined`` cannot be told
+    together, or new paths are counted as one. The first *sample* values of every field are looked into
+    while they are texts and few different ones, a quarter of them otherwise. A name that a document holds twice counts once, with its last value; ``undefined`` cannot be told
     from null, ``symbol`` from a string, ``dbPointer`` from a reference. Raises CorruptDocument.
     """
     counting = Counting(sample=sample, seed=seed)
@@ -247,9 +248,6 @@ def _without_collector() -> Iterator[None]:
 
 def _fold_early(counting: Counting) -> None:
     """Fold the objects that have grown where their names are written as data."""
-    if not counting.grown:
-        return
-    counting.settle()
     for objects in counting.grown:
         names = folding.keys_that_are_data(objects, top=objects is counting.root, so_far=True)
         if names:
