@@ -62,8 +62,9 @@ def infer(
     *of* is how many documents the collection has, *full* whether all of them are in *batches*. Counts of
     fields and types are exact up to *path_limit* field paths; above, rare fields that are alike are taken
     together, or new paths are counted as one. The first *sample* values of every field are looked into
-    while they are texts and few different ones, a quarter of them otherwise. A name that a document holds twice counts once, with its last value; ``undefined`` cannot be told
-    from null, ``symbol`` from a string, ``dbPointer`` from a reference. Raises CorruptDocument.
+    while they are texts and few different ones, a quarter of them otherwise. A name that a document holds
+    twice counts once, with its last value; ``undefined`` cannot be told from null, ``symbol`` from a
+    string, ``dbPointer`` from a reference. Raises CorruptDocument.
     """
     counting = Counting(sample=sample, seed=seed)
     sizes = Lengths()
