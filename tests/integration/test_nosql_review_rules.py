@@ -9,12 +9,13 @@ import pytest
 from bson import ObjectId, json_util
 from pymongo.database import Database
 
+from workbench.areas.nosql import tried
 from workbench.areas.nosql.indexes import advise_indexes
 from workbench.areas.nosql.review import not_judged, review
 from workbench.catalog.collections import Operation
 from workbench.documents.shape import infer
 from workbench.documents.source import scratch_source
-from workbench.engines.mongo import Document
+from workbench.engines.mongo import Document, MongoServer
 from workbench.proof.findings import Finding
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -401,3 +402,20 @@ def test_day_and_month_are_not_swapped(mongo: Database[Document]) -> None:
     assert "updateMany" not in mixed.fix
     tenth = mongo.orders.find_one({"_id": 9}) or {}
     assert tenth["american"] == tenth["german"] == datetime(2024, 5, 10, tzinfo=UTC)
+
+
+def test_the_trials_of_a_review_are_bounded(
+    mongo: Database[Document], mongo_server: MongoServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of many findings those whose trial is another are tried, up to a limit; the rest keep their counts."""
+    monkeypatch.setattr(tried, "MOST_TRIALS", 2)
+    for tenant in range(5):
+        mongo[f"tenant{tenant}"].insert_one({"at": f"2024-01-0{1 + tenant}"})
+
+    findings = [each for each in reviewed(mongo, engine=mongo_server) if each.check == "date_as_string"]
+    again = tried.tried([findings[-1]] * 500, mongo_server)
+
+    attempts = [[each for each in finding.evidence if each.kind == "attempt"] for finding in findings]
+    assert sorted(map(len, attempts)) == [0, 0, 0, 1, 1]
+    assert all(each.verified for each in findings)
+    assert len(again) == 500 and all(each.evidence[-1].kind == "attempt" for each in again)

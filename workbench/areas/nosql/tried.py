@@ -22,9 +22,10 @@ from pymongo.errors import OperationFailure, PyMongoError
 
 from workbench.engines.mongo import MongoServer
 from workbench.proof.explain_documents import ExecutionStats, execution_stats
-from workbench.proof.findings import Evidence, Finding
+from workbench.proof.findings import SEVERITIES, Evidence, Finding
 
 DOCUMENTS = 200  # in a scratch collection
+MOST_TRIALS = 1_000  # of the findings of one review; those that are not tried keep what was counted
 TTL_WAIT_S = 75.0  # the longest that the TTL monitor may take: it runs once a minute, if not told otherwise
 
 Facts = Mapping[str, Any]
@@ -46,20 +47,36 @@ Proof = Callable[[Documents_, Facts], Outcome]
 
 def tried(findings: Sequence[Finding], engine: MongoServer) -> list[Finding]:
     """The *findings*, those whose claim can be tried with what was seen on *engine*."""
-    wanted = [finding for finding in findings if finding.check in PROOFS or finding.check in _EXPIRING]
-    if not wanted:
+    trials = _trials(findings)
+    if not trials:
         return list(findings)
     with engine.scratch_database(label="review") as database:
-        seen = _expiry_outcomes(database, [each for each in wanted if each.check in _EXPIRING])
-        for number, finding in enumerate(wanted):
+        expiring = {trial: finding for trial, finding in trials.items() if finding.check in _EXPIRING}
+        seen = _expiry_outcomes(database, expiring)
+        for trial, finding in trials.items():
             if finding.check in PROOFS:
-                seen[finding.id] = _outcome(
-                    PROOFS[finding.check], database[f"claim_{number}"], _facts(finding)
-                )
+                seen[trial] = _outcome(PROOFS[finding.check], database["claim"], _facts(finding))
     return [
-        _with(finding, seen[finding.id], engine.description) if finding.id in seen else finding
+        _with(finding, seen[trial], engine.description) if (trial := _trial(finding)) in seen else finding
         for finding in findings
     ]
+
+
+def _trials(findings: Sequence[Finding]) -> dict[str, Finding]:
+    """What is to be tried, by what decides its outcome, with a finding that asks for it; the worst first."""
+    wanted = [finding for finding in findings if finding.check in PROOFS or finding.check in _EXPIRING]
+    wanted.sort(key=lambda finding: SEVERITIES.index(finding.severity))
+    trials: dict[str, Finding] = {}
+    for finding in wanted:
+        if len(trials) == MOST_TRIALS:
+            break
+        trials.setdefault(_trial(finding), finding)
+    return trials
+
+
+def _trial(finding: Finding) -> str:
+    """The same for findings whose trial is the same: of one check, with the same facts."""
+    return json.dumps([finding.check, _facts(finding)], sort_keys=True, default=str)
 
 
 def _facts(finding: Finding) -> Facts:
@@ -71,6 +88,10 @@ def _outcome(proof: Proof, collection: Documents_, facts: Facts) -> Outcome:
         return proof(collection, facts)
     except PyMongoError as exc:
         return Outcome(False, f"the server refuses the trial: {str(exc).splitlines()[0]}", {})
+    finally:
+        # thousands of trials would be thousands of files that the server has open
+        for name in collection.database.list_collection_names():
+            collection.database.drop_collection(name)
 
 
 def _with(finding: Finding, outcome: Outcome, engine: str) -> Finding:
@@ -374,12 +395,12 @@ _EXPIRING = frozenset({"missing_ttl", "ttl_on_non_dates"})
 # What a TTL index removes: all at once, for the monitor is waited for
 
 
-def _expiry_outcomes(database: Database_, findings: Sequence[Finding]) -> dict[str, Outcome]:
+def _expiry_outcomes(database: Database_, expiring: Mapping[str, Finding]) -> dict[str, Outcome]:
     """Of each finding's field: an expired date is removed under a TTL index, what is no date stays."""
-    trials = {finding.id: database[f"expiry_{number}"] for number, finding in enumerate(findings)}
+    trials = {trial: database[f"expiry_{number}"] for number, trial in enumerate(expiring)}
     past = datetime.now(UTC) - timedelta(days=1)
-    for finding in findings:
-        collection, path = trials[finding.id], _facts(finding)["path"]
+    for trial, finding in expiring.items():
+        collection, path = trials[trial], _facts(finding)["path"]
         collection.insert_one({**_document(path, past), "kept": False})
         types = _facts(finding).get("types", {})
         collection.insert_many(
@@ -394,7 +415,7 @@ def _expiry_outcomes(database: Database_, findings: Sequence[Finding]) -> dict[s
         waiting = [each for each in waiting if each.count_documents({"kept": False})]
         if waiting:
             time.sleep(0.1)
-    return {identity: _expiry_outcome(collection) for identity, collection in trials.items()}
+    return {trial: _expiry_outcome(collection) for trial, collection in trials.items()}
 
 
 def _expiry_outcome(collection: Documents_) -> Outcome:
