@@ -82,7 +82,11 @@ def json_option(command: F) -> F:
 
 
 def _print_json(data: Any) -> None:
-    click.echo(json.dumps(data, indent=2, default=str, ensure_ascii=False))
+    # as it is made: of 20,000 collections it is long
+    out = click.get_text_stream("stdout")
+    out.writelines(json.JSONEncoder(indent=2, default=str, ensure_ascii=False).iterencode(data))
+    out.write("\n")
+    out.flush()
 
 
 def _print_table(title: str, rows: list[dict[str, Any]], columns: dict[str, str]) -> None:
@@ -497,6 +501,10 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None
+    finally:
+        # all is cleaned up: what Python does on its way out is short, and an interrupt of it a traceback
+        for each in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(each, signal.SIG_IGN)
 
 
 def _mongodb_problem(exc: pymongo.errors.PyMongoError) -> str:
