@@ -83,10 +83,9 @@ def json_option(command: F) -> F:
 
 def _print_json(data: Any) -> None:
     # as it is made: of 20,000 collections it is long
-    out = click.get_text_stream("stdout")
-    out.writelines(json.JSONEncoder(indent=2, default=str, ensure_ascii=False).iterencode(data))
-    out.write("\n")
-    out.flush()
+    sys.stdout.writelines(json.JSONEncoder(indent=2, default=str, ensure_ascii=False).iterencode(data))
+    sys.stdout.write("\n")
+    sys.stdout.flush()
 
 
 def _print_table(title: str, rows: list[dict[str, Any]], columns: dict[str, str]) -> None:
