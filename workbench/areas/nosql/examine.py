@@ -279,6 +279,8 @@ def review_model(
     operations and their frequencies, *shard_keys* are planned ones (``orders=country,at``). Raises
     SourceError where there are no collections, BadInput.
     """
+    if sample < 0:
+        raise BadInput(f"a sample of {sample} documents cannot be: give how many, or 0 for all")
     source = require_collections(opened)
     declared = declared_operations(opened, operations)
     planned = planned_shard_keys(shard_keys, source.catalog)
