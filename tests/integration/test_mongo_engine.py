@@ -283,7 +283,7 @@ def test_three_members_fail_over_and_come_back() -> None:
             found = back.shop.get_collection("t", read_preference=pymongo.ReadPreference.SECONDARY).find()
             assert sorted(each["n"] for each in found) == [1, 2, 3]
     wait_for(lambda: not cluster.home.exists(), "the private set's folder is removed")
-    assert processes_in(cluster.home) == []
+    wait_for(lambda: not processes_in(cluster.home), "its members and their keeper end")
 
 
 def test_a_member_stops_and_starts_on_demand() -> None:

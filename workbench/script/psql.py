@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import resource
 import selectors
+import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +34,7 @@ _FIELD = re.compile(
 _KEPT_BYTES = 4_000_000
 # Its three standard streams, the connection and the script: psql has no descriptor left for anything else.
 _DESCRIPTORS = 5
+_INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 
 
 @dataclass(frozen=True)
@@ -83,17 +86,18 @@ def run_psql(
         (home / _FILE).chmod(0o644)
         command = _command(login, stop_on_error)
         try:
-            process = subprocess.Popen(
-                command,
-                cwd=home,
-                env=_environment(login, statement_timeout_s, home),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                start_new_session=True,
-                preexec_fn=_confine,
-                **user.process_options(),  # type: ignore[call-overload]
-            )
+            with _interrupts_held():
+                process = subprocess.Popen(
+                    command,
+                    cwd=home,
+                    env=_environment(login, statement_timeout_s, home),
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.PIPE,
+                    start_new_session=True,
+                    preexec_fn=_confine,
+                    **user.process_options(),  # type: ignore[call-overload]
+                )
         except OSError as exc:
             raise EngineError(f"psql cannot be started: {exc.strerror}: {command[0]}") from exc
         with process:
@@ -103,6 +107,16 @@ def run_psql(
                 if process.poll() is None:
                     process.kill()
     return Outcome(process.returncode, tuple(parse_errors(output)), output, timed_out)
+
+
+@contextlib.contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """An interrupt waits for the end of the block: between fork and exec it is a traceback of the child's."""
+    former = signal.pthread_sigmask(signal.SIG_BLOCK, _INTERRUPTS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, former)
 
 
 def _command(login: Login, stop_on_error: bool) -> list[str]:
@@ -130,8 +144,12 @@ def _environment(login: Login, statement_timeout_s: float, home: Path) -> dict[s
 def _confine() -> None:
     """In the child: no process, no written file, no core, and on Linux no further descriptor.
 
-    What the lexer and ``\\restrict`` should already have stopped fails here for want of means.
+    What the lexer and ``\\restrict`` should already have stopped fails here for want of means. An
+    interrupt that was held back ends it here, without a word.
     """
+    for each in _INTERRUPTS:
+        signal.signal(each, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _INTERRUPTS)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))

@@ -1,0 +1,1 @@
+"""Optimization: which indexes, which statements, which structure, each recommendation proved."""
