@@ -40,11 +40,12 @@ CELLS = (
 from workbench.magics import connect_sql
 held = engine()
 server = held.__enter__()
-name = server.create_database(label='lab')
+made = server.scratch_database(label='lab')
+name = made.__enter__()
 connect_sql(server.url(name))""",
     "%%sql\ncreate table greetings as select 'hello from ' || 'the engine' as greeting",
     "%sql select greeting from greetings",
-    "server.drop_database(name)\nheld.__exit__(None, None, None)\nprint('closed' + ' again')",
+    "made.__exit__(None, None, None)\nheld.__exit__(None, None, None)\nprint('closed' + ' again')",
 )
 
 

@@ -92,7 +92,8 @@ def test_a_killed_client_leaves_no_server_and_no_database(fresh_cache: object) -
     """kill -9 of the only user stops the server; the next user finds no scratch database of the dead one."""
     user = start_user(
         """
-        name = server.create_database(label="left")
+        left = server.scratch_database(label="left")
+        name = left.__enter__()
         server.template_database("kept", lambda name: None)
         print(name, flush=True)
         input()

@@ -37,6 +37,12 @@ class Connection(psycopg2.extensions.connection):
         return cur
 
 
+def scratch_name(label: str) -> str:
+    """A new name for a scratch database; whoever looks at the server sees *label* and our process in it."""
+    words = re.sub(r"[^a-z0-9]+", "_", label.lower())[:24]
+    return f"{_SCRATCH}{words}_{os.getpid()}_{uuid.uuid4().hex[:8]}"
+
+
 @contextlib.contextmanager
 def _without_service() -> Iterator[None]:
     """libpq reads the service that PGSERVICE names before anything that it is told."""
@@ -166,19 +172,15 @@ class Server:
         self, *, template: str | None = None, owner: str | None = None, label: str = "scratch"
     ) -> Iterator[str]:
         """The name of a fresh database, a copy of *template*; dropped after the block."""
-        name = self.create_database(template=template, owner=owner, label=label)
-        try:
+        name = scratch_name(label)
+        try:  # an interrupt can come when the database is made and before anybody knows it
+            self.create_database(name, template=template, owner=owner)
             yield name
         finally:
             self.drop_database(name)
 
-    def create_database(
-        self, *, template: str | None = None, owner: str | None = None, label: str = "scratch"
-    ) -> str:
-        """The name of a fresh database that the caller drops; prefer `scratch_database`."""
-        name = (
-            f"{_SCRATCH}{re.sub(r'[^a-z0-9]+', '_', label.lower())[:24]}_{os.getpid()}_{uuid.uuid4().hex[:8]}"
-        )
+    def create_database(self, name: str, *, template: str | None = None, owner: str | None = None) -> None:
+        """Make the database *name*, a `scratch_name`, which the caller drops; prefer `scratch_database`."""
         statement = sql.SQL("create database {} template {}").format(
             sql.Identifier(name), sql.Identifier(template or "template0")
         )
@@ -199,7 +201,6 @@ class Server:
                     f"no space left for a scratch database in {self.host}: free some, "
                     "or name another cache folder in WORKBENCH_CACHE"
                 ) from exc
-        return name
 
     def drop_database(self, name: str) -> None:
         """Drop a database of ours together with its connections; nothing happens where it is gone."""
@@ -221,17 +222,13 @@ class Server:
                 "select true from pg_catalog.pg_database where datname = %s", [name]
             ).fetchone()
             if not found:
-                building = self.create_database(label="build")
-                try:
+                with self.scratch_database(label="build") as building:
                     build(building)
                     conn.execute(
                         sql.SQL("alter database {} rename to {}").format(
                             sql.Identifier(building), sql.Identifier(name)
                         )
                     )
-                except BaseException:
-                    self.drop_database(building)
-                    raise
             conn.execute(
                 sql.SQL("comment on database {} is {}").format(
                     sql.Identifier(name),
