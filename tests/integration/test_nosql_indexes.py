@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from workbench.areas.nosql.indexes import MOST_A_COLLECTION, advise_indexes, prove_index_advice
+from workbench.areas.nosql.indexes import advise_indexes, prove_index_advice
 from workbench.catalog.collections import Operation
 from workbench.catalog.shapes import Shape
+from workbench.documents.indexing.advice import MOST_A_COLLECTION
 from workbench.documents.shape import infer
 from workbench.documents.source import DocumentSource, scratch_source
 from workbench.engines.mongo import Document, MongoServer, mongo_engine
@@ -359,7 +360,7 @@ def test_advice_that_cannot_be_tried_says_so(orders, shapes):
 def test_a_sample_is_tried_where_there_are_too_many(orders, shapes, monkeypatch):
     """Above the limit a random part is copied, and the evidence says so."""
     database, server = orders
-    monkeypatch.setattr("workbench.areas.nosql.index_trials.MOST_DOCUMENTS", 2_000)
+    monkeypatch.setattr("workbench.documents.indexing.copies.MOST_DOCUMENTS", 2_000)
     source = scratch_source(database, title="orders")
     operations = [find({"no": "<int>"})]
 

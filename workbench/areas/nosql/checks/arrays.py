@@ -7,11 +7,12 @@ from collections.abc import Iterator, Mapping
 from itertools import combinations, islice
 from typing import Any
 
-from workbench.areas.nosql.checks.context import Context, key_document, share, shell, size, text
+from workbench.areas.nosql.checks.context import Context
 from workbench.areas.nosql.checks.naming import growing
 from workbench.areas.nosql.checks.tallies import ArraysBeside, Lengths, LengthTally, Names
 from workbench.catalog.collections import Collection, CollectionIndex
 from workbench.catalog.shapes import Node, Shape, queried, written
+from workbench.documents.mongosh import key_document, share, shell, size, text
 from workbench.proof.findings import Finding
 
 LONG = 200  # elements from which an array is looked at for its length alone

@@ -7,11 +7,12 @@ from collections import Counter
 from collections.abc import Iterator, Set
 from typing import Any
 
-from workbench.areas.nosql.checks.context import Context, share, shell, size, spelled
+from workbench.areas.nosql.checks.context import Context
 from workbench.areas.nosql.checks.naming import reference_stem, words
 from workbench.areas.nosql.checks.tallies import Names, Values
 from workbench.catalog.collections import Collection, Operation
 from workbench.catalog.shapes import Node, Shape, written
+from workbench.documents.mongosh import share, shell, size, spelled
 from workbench.proof.findings import Finding, Severity
 
 MB = 2**20

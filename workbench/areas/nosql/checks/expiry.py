@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from workbench.areas.nosql.checks.context import Context, key_document, share, shell, spelled, types_of
+from workbench.areas.nosql.checks.context import Context, types_of
 from workbench.areas.nosql.checks.naming import (
     credentials,
     durable,
@@ -17,6 +17,7 @@ from workbench.areas.nosql.checks.naming import (
 from workbench.areas.nosql.checks.tallies import Values, ValueTally
 from workbench.catalog.collections import Collection, CollectionIndex
 from workbench.catalog.shapes import Node, Shape, queried
+from workbench.documents.mongosh import key_document, share, shell, spelled
 from workbench.proof.findings import Finding
 
 PAST = 0.5  # of the dates, from which the documents are of no more use

@@ -12,7 +12,7 @@ from uuid import UUID
 from bson import ObjectId
 
 from workbench.areas.nosql.checks import other_languages
-from workbench.areas.nosql.checks.context import Context, number_of, share, shell, spelled, types_of
+from workbench.areas.nosql.checks.context import Context, types_of
 from workbench.areas.nosql.checks.naming import (
     calendar_day,
     code,
@@ -36,6 +36,7 @@ from workbench.areas.nosql.checks.tallies import (
 )
 from workbench.catalog.collections import Collection
 from workbench.catalog.shapes import Node, Shape, queried, written
+from workbench.documents.mongosh import number_of, share, shell, spelled
 from workbench.proof.findings import Finding, Severity
 
 MOST = 0.95  # of a field's strings that must be of one kind

@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from workbench.areas.nosql.checks.arrays import array_steps
-from workbench.areas.nosql.checks.context import Context, key_document, shell, size, spelled, text
+from workbench.areas.nosql.checks.context import Context
 from workbench.catalog.collections import Collection, CollectionCatalog, CollectionIndex
 from workbench.catalog.shapes import Shape
+from workbench.documents.mongosh import key_document, shell, size, spelled, text
 from workbench.proof.findings import Finding
 
 MANY, LIMIT = 15, 64  # indexes of a collection; the second is the server's limit

@@ -9,10 +9,11 @@ from typing import Any
 
 from bson.regex import Regex
 
-from workbench.areas.nosql.checks.context import Context, share, shell, spelled
+from workbench.areas.nosql.checks.context import Context
 from workbench.areas.nosql.checks.tallies import Names, Values
 from workbench.catalog.collections import Collection, Operation
 from workbench.catalog.shapes import Node, Shape, queried, written
+from workbench.documents.mongosh import share, shell, spelled
 from workbench.proof.findings import Finding
 
 FEW_VALUES = 100  # different values up to which a field is a choice, not a text

@@ -7,10 +7,11 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from workbench.areas.nosql.checks.context import AREA, Context, shell, spelled
+from workbench.areas.nosql.checks.context import AREA, Context
 from workbench.areas.nosql.checks.naming import word_set
 from workbench.catalog.collections import Collection
 from workbench.catalog.shapes import Shape, written
+from workbench.documents.mongosh import shell, spelled
 from workbench.proof.findings import Evidence, Finding
 
 MANY = 10_000  # collections of a replica set

@@ -6,11 +6,12 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from workbench.areas.nosql.checks.context import Context, share, shell, spelled
+from workbench.areas.nosql.checks.context import Context
 from workbench.areas.nosql.checks.naming import last_name, reference_stem, singular, words
 from workbench.areas.nosql.checks.tallies import Names, Values, type_family
 from workbench.catalog.collections import Collection, Operation
 from workbench.catalog.shapes import Node, Shape, queried, written
+from workbench.documents.mongosh import share, shell, spelled
 from workbench.proof.findings import Finding
 
 LOOKED_UP = 5_000  # different references of a field

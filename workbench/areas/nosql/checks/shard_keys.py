@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from workbench.areas.nosql.checks.context import Context, key_document, share, shell
+from workbench.areas.nosql.checks.context import Context
 from workbench.areas.nosql.checks.naming import when_made
 from workbench.areas.nosql.checks.tallies import Keys, KeyTally
 from workbench.catalog.collections import Collection
 from workbench.catalog.shapes import Shape, queried
+from workbench.documents.mongosh import key_document, share, shell
 from workbench.proof.findings import Finding
 
 FEW = 256  # different keys: no more chunks than these can ever be

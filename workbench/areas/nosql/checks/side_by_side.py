@@ -8,10 +8,11 @@ from datetime import datetime
 
 from workbench.areas.nosql.checks.arrays import array_pairs
 from workbench.areas.nosql.checks.arrays import parallel_arrays as indexed_together
-from workbench.areas.nosql.checks.context import Context, spelled
+from workbench.areas.nosql.checks.context import Context
 from workbench.areas.nosql.checks.tallies import Document, Names, Question, reached
 from workbench.catalog.collections import Collection
 from workbench.catalog.shapes import Node, Shape, queried, step, written
+from workbench.documents.mongosh import spelled
 from workbench.proof.findings import Finding
 
 LENGTHS, ENOUGH = 3, 50  # different lengths, and documents, from which agreement is no chance
