@@ -51,11 +51,15 @@ class IndexDefinition:
     predicate: str = ""
     method: Method = "btree"
 
-    def create(self, name: str, *, concurrently: bool = False) -> composed.Composed:
-        """The CREATE INDEX statement; an index goes into its table's schema."""
-        return composed.SQL("create index {}{} on {} using {} ({}){}{}").format(
+    def create(self, name: str, *, concurrently: bool = False, only: bool = False) -> composed.Composed:
+        """The CREATE INDEX statement; an index goes into its table's schema.
+
+        With *only* it is that of a partitioned table without its partitions, invalid until theirs are attached.
+        """
+        return composed.SQL("create index {}{} on {}{} using {} ({}){}{}").format(
             composed.SQL("concurrently " if concurrently else ""),
             composed.Identifier(name),
+            composed.SQL("only " if only else ""),
             composed.Identifier(self.schema, self.table),
             composed.SQL(self.method),
             composed.SQL(", ").join([key.composed() for key in self.keys]),
