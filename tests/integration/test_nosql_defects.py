@@ -27,10 +27,10 @@ from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError, OperationFailure, PyMongoError, WriteError
 
 from workbench.areas.nosql import operations
-from workbench.areas.nosql.designs import CollectionDesign, apply_design, design, designed, granularity
-from workbench.areas.nosql.example import build_example, pseudonym_key, sample_queries
 from workbench.areas.nosql.reconciliation import reconcile
 from workbench.areas.nosql.roles import Login, logins
+from workbench.documents.example.build import build_example, pseudonym_key, sample_queries
+from workbench.documents.example.designs import CollectionDesign, apply_design, design, designed, granularity
 from workbench.engines.mongo import Document, MongoServer, private_mongod
 from workbench.engines.postgres import Connection, Server
 from workbench.errors import BadInput

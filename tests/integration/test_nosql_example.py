@@ -20,7 +20,10 @@ from pymongo.errors import DuplicateKeyError, WriteError
 
 from workbench import example as oltp
 from workbench import sql
-from workbench.areas.nosql.designs import (
+from workbench.areas.nosql.reconciliation import reconcile
+from workbench.areas.nosql.roles import apply_roles, drop_roles, roles
+from workbench.documents.example.build import BuiltExample, build_example, sample_queries
+from workbench.documents.example.designs import (
     BUCKET_SPANS_S,
     FILLED_BUCKET,
     apply_design,
@@ -30,9 +33,6 @@ from workbench.areas.nosql.designs import (
     pipeline,
     views,
 )
-from workbench.areas.nosql.example import BuiltExample, build_example, sample_queries
-from workbench.areas.nosql.reconciliation import reconcile
-from workbench.areas.nosql.roles import apply_roles, drop_roles, roles
 from workbench.engines.mongo import Document, MongoServer
 from workbench.engines.postgres import Connection, Server
 from workbench.errors import BadInput

@@ -10,8 +10,6 @@ import pytest
 from pymongo.database import Database
 
 from workbench.areas.nosql import operations
-from workbench.areas.nosql.designs import CODEC, apply_design, design, designed
-from workbench.areas.nosql.example import build_example
 from workbench.areas.nosql.operation_proofs import (
     BUYERS,
     prove_cart_version,
@@ -32,6 +30,8 @@ from workbench.areas.nosql.proofs import (
     prove_validators,
     record_proofs,
 )
+from workbench.documents.example.build import build_example
+from workbench.documents.example.designs import CODEC, apply_design, design, designed
 from workbench.documents.source import DocumentSource, scratch_source
 from workbench.engines.mongo import Document, MongoServer
 from workbench.engines.postgres import Server

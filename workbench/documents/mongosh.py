@@ -51,3 +51,8 @@ def share(part: float, whole: float) -> str:
 def number_of(count: int, noun: str) -> str:
     """``1 string``, ``1,200 strings``."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def plain_json(value: Any) -> Any:
+    """*value*, which may hold BSON's types, as what JSON can hold (extended JSON, relaxed)."""
+    return json.loads(json_util.dumps(value, json_options=json_util.RELAXED_JSON_OPTIONS))

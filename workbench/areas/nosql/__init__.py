@@ -8,18 +8,13 @@ from workbench.areas.nosql.designing import (
     record_design,
 )
 from workbench.areas.nosql.examine import (
-    OpenModel,
     Reviewed,
-    hold_model,
-    looked_at_of,
-    open_model,
     prove_collections,
     prove_model,
     record_collections,
     record_not_judged,
     review_collections,
     review_model,
-    shapes_of,
 )
 from workbench.areas.nosql.tables import (
     attempt_rows,
@@ -35,6 +30,7 @@ from workbench.areas.nosql.tables import (
     unique_rows,
     validator_rows,
 )
+from workbench.documents.opening import OpenModel, hold_model, looked_at_of, open_model, shapes_of
 
 __all__ = [
     "Designed",

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from workbench.areas.nosql.designing import Designed, add_design_artifacts
-from workbench.areas.nosql.examine import Reviewed, plain_json
+from workbench.areas.nosql.examine import Reviewed
 from workbench.areas.nosql.proofs import Proofs
+from workbench.documents.mongosh import plain_json
 from workbench.documents.shape import shape_as_dict
 from workbench.proof.documents.bad_documents import ValidatorAttempt
 from workbench.proof.files import facts_csv, fixes_script

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from workbench import example, sql
-from workbench.areas.nosql.examine import OpenModel, require_server
 from workbench.areas.nosql.tables import (
     choice_rows,
     design_rows,
@@ -32,6 +31,7 @@ from workbench.documents.design import (
     saved_ms,
     shell_script,
 )
+from workbench.documents.opening import OpenModel, require_server
 from workbench.errors import BadInput, SourceError
 from workbench.proof.plain import as_json
 from workbench.proof.results import AreaResults

@@ -18,8 +18,8 @@ from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
 from workbench.areas.nosql import operations
-from workbench.areas.nosql.designs import apply_design, designed
 from workbench.areas.nosql.operations import CartChanged
+from workbench.documents.example.designs import apply_design, designed
 from workbench.proof.documents.at_once import at_once
 from workbench.proof.documents.claims import Claim
 

@@ -19,7 +19,7 @@ from bson.objectid import ObjectId
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
-from workbench.areas.nosql.designs import designed, pipeline
+from workbench.documents.example.designs import designed, pipeline
 from workbench.errors import BadInput
 
 BUCKET = 50  # prices, as the validator of price_history has it

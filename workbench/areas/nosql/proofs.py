@@ -19,11 +19,11 @@ from bson.errors import BSONError
 from pymongo.database import Database
 from pymongo.errors import OperationFailure, PyMongoError
 
-from workbench.areas.nosql.designs import CODEC, CollectionDesign, design, designed
-from workbench.areas.nosql.example import sample_queries
 from workbench.areas.nosql.operation_proofs import prove_operations
 from workbench.areas.nosql.roles import logins, roles
 from workbench.catalog.collections import Collection, CollectionIndex
+from workbench.documents.example.build import sample_queries
+from workbench.documents.example.designs import CODEC, CollectionDesign, design, designed
 from workbench.documents.source import DocumentSource
 from workbench.engines.mongo import MongoServer
 from workbench.errors import EngineError

@@ -11,8 +11,8 @@ from psycopg2.extensions import connection as Connection
 from pymongo.database import Database
 
 from workbench import sql
-from workbench.areas.nosql.designs import designed, pipeline
-from workbench.areas.nosql.example import snapshot
+from workbench.documents.example.build import snapshot
+from workbench.documents.example.designs import designed, pipeline
 
 _BATCH = 10_000
 

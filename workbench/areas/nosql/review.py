@@ -10,12 +10,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from workbench.areas.nosql.checks import CHECKS, Context
-from workbench.areas.nosql.checks.indexes import UNUSED_DAYS, unused_so_far
 from workbench.areas.nosql.checks.tallies import Question
 from workbench.areas.nosql.counted import Identities, answers
 from workbench.areas.nosql.tried import tried
 from workbench.catalog.collections import Operation
 from workbench.catalog.shapes import Shape
+from workbench.documents.indexing.served import UNUSED_DAYS, unused_so_far
 from workbench.documents.source import DocumentSource
 from workbench.engines.mongo import MongoServer
 from workbench.proof.findings import SEVERITIES, Finding

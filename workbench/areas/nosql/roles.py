@@ -15,7 +15,7 @@ from typing import Any
 from pymongo.database import Database
 
 from workbench import sql
-from workbench.areas.nosql.designs import extended_json
+from workbench.documents.example.designs import extended_json
 
 ROLES = "nosql/roles"
 

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from collections.abc import Iterator, Sequence
 
-from workbench.areas.nosql.checks.arrays import array_steps
 from workbench.areas.nosql.checks.context import Context
-from workbench.catalog.collections import Collection, CollectionCatalog, CollectionIndex
-from workbench.catalog.shapes import Shape
+from workbench.catalog.collections import Collection, CollectionIndex
+from workbench.documents.indexing.served import aware, is_unused, superfluous_pairs
 from workbench.documents.mongosh import key_document, shell, size, spelled, text
 from workbench.proof.findings import Finding
 
 MANY, LIMIT = 15, 64  # indexes of a collection; the second is the server's limit
 NEAR_LIMIT = 50
-UNUSED_DAYS = 7
-WIDER = 4  # times as large: then the narrow index is the faster one to read
-WORTH_BYTES = 1024 * 1024
 _SPECIAL = ("text", "hashed", "2d", "2dsphere", "geoHaystack")
 
 
@@ -34,7 +28,7 @@ def too_many_indexes(context: Context) -> Iterator[Finding]:
             if bytes_of_all is not None and collection.size_bytes
             else ""
         )
-        never = [index.name for index in collection.indexes if _unused(context, collection, index)]
+        never = [index.name for index in collection.indexes if is_unused(collection, index, context.now)]
         yield context.finding(
             "too_many_indexes",
             "error" if count >= NEAR_LIMIT else "warn",
@@ -68,92 +62,8 @@ def redundant_index(context: Context) -> Iterator[Finding]:
     Source: MongoDB manual, Compound Indexes, Prefixes; Sort Order; Remove Unnecessary Indexes.
     """
     for collection, shape in context.stored():
-        ordered = sorted(collection.indexes, key=lambda index: (-len(index.key), index.name))
-        dropped: set[str] = set()
-        for narrow in sorted(collection.indexes, key=_least_wanted):
-            covers = [
-                wide
-                for wide in ordered
-                if wide.name not in dropped and covers_as_well(wide, narrow, collection, shape)
-            ]
-            if covers:
-                dropped.add(narrow.name)
-                yield _redundant(context, collection, narrow, covers[0])
-
-
-def _least_wanted(index: CollectionIndex) -> tuple[Any, ...]:
-    """Of two that serve the same the shorter is dropped, then the one used less, then the descending."""
-    ways = tuple(-1 if way == -1 else 0 for _, way in index.key)
-    return (len(index.key), index.accesses or 0, ways, index.name)
-
-
-def covers_as_well(
-    wide: CollectionIndex, narrow: CollectionIndex, collection: Collection, shape: Shape | None
-) -> bool:
-    """Whether *wide* serves whatever *narrow* serves, and *narrow* enforces and removes nothing.
-
-    Not where they differ in collation, filter or sparseness, where the wide one is hidden, where its further
-    fields are arrays (it then has several entries a document) or where it is much the larger one.
-    """
-    if wide.name == narrow.name or narrow.name == "_id_" or narrow.hidden or wide.hidden:
-        return False
-    if narrow.expire_after_s is not None or not _plain(narrow) or not _plain(wide):
-        return False
-    if not _begins(wide, narrow) or not _same_entries(wide, narrow, collection):
-        return False
-    if narrow.unique and not (len(wide.key) == len(narrow.key) and (wide.unique or wide.name == "_id_")):
-        return False
-    if len(wide.key) == len(narrow.key) and wide.expire_after_s is not None and not narrow.unique:
-        return True
-    if _shard_key(collection, narrow) and not _plainly_begins(wide, narrow):
-        return False
-    further = wide.paths[len(narrow.key) :]
-    if shape is not None and any(array_steps(shape, path) for path in further):
-        return False
-    return not _much_larger(wide, narrow)
-
-
-def _plain(index: CollectionIndex) -> bool:
-    return all(way in (1, -1) and "$**" not in path for path, way in index.key)
-
-
-def _begins(wide: CollectionIndex, narrow: CollectionIndex) -> bool:
-    """Whether the fields are the first ones of the wide key, all in its direction or all against it."""
-    if wide.paths[: len(narrow.key)] != narrow.paths:
-        return False
-    ways = {int(one) * int(other) for (_, one), (_, other) in zip(wide.key, narrow.key, strict=False)}
-    return len(ways) == 1
-
-
-def _plainly_begins(wide: CollectionIndex, narrow: CollectionIndex) -> bool:
-    return wide.key[: len(narrow.key)] == narrow.key
-
-
-def _same_entries(wide: CollectionIndex, narrow: CollectionIndex, collection: Collection) -> bool:
-    return (
-        _collation(wide, collection) == _collation(narrow, collection)
-        and (wide.partial_filter or None) == (narrow.partial_filter or None)
-        and wide.sparse == narrow.sparse
-        and not (wide.sparse and len(wide.key) > len(narrow.key))
-    )
-
-
-def _collation(index: CollectionIndex, collection: Collection) -> Mapping[str, Any] | None:
-    """The collation of an index; locale simple is none, and a collection's own is what its indexes have."""
-    chosen = index.collation if index.collation is not None else collection.collation
-    if not chosen or chosen.get("locale") == "simple":
-        return None
-    return {name: value for name, value in chosen.items() if name != "version"}
-
-
-def _shard_key(collection: Collection, index: CollectionIndex) -> bool:
-    return bool(collection.shard_key) and index.key[: len(collection.shard_key)] == collection.shard_key
-
-
-def _much_larger(wide: CollectionIndex, narrow: CollectionIndex) -> bool:
-    if wide.size_bytes is None or narrow.size_bytes is None:
-        return False
-    return wide.size_bytes >= WORTH_BYTES and wide.size_bytes >= WIDER * narrow.size_bytes
+        for narrow, wide in superfluous_pairs(collection, shape):
+            yield _redundant(context, collection, narrow, wide)
 
 
 def _redundant(
@@ -207,40 +117,13 @@ def unused_index(context: Context) -> Iterator[Finding]:
         return  # a member that answers nobody
     for collection, _ in context.stored():
         for index in collection.indexes:
-            if _unused(context, collection, index):
+            if is_unused(collection, index, context.now):
                 yield _never_read(context, collection, index, busy)
-
-
-def unused_so_far(catalog: CollectionCatalog, now: datetime) -> list[str]:
-    """``collection.index`` of those without an access in statistics that are too young to say more."""
-    return [
-        f"{collection.name}.{index.name}"
-        for collection in catalog.collections
-        for index in collection.indexes
-        if index.accesses == 0
-        and index.accesses_since is not None
-        and now - _aware(index.accesses_since) < timedelta(days=UNUSED_DAYS)
-        and index.name != "_id_"
-        and not (index.unique or index.hidden or _shard_key(collection, index))
-        and index.expire_after_s is None
-    ]
-
-
-def _unused(context: Context, collection: Collection, index: CollectionIndex) -> bool:
-    if index.name == "_id_" or index.unique or index.expire_after_s is not None or index.hidden:
-        return False
-    if index.accesses != 0 or index.accesses_since is None or _shard_key(collection, index):
-        return False
-    return context.now - _aware(index.accesses_since) >= timedelta(days=UNUSED_DAYS)
-
-
-def _aware(when: datetime) -> datetime:
-    return when if when.tzinfo else when.replace(tzinfo=UTC)
 
 
 def _never_read(context: Context, collection: Collection, index: CollectionIndex, busy: int) -> Finding:
     since = index.accesses_since
-    days = (context.now - _aware(since)).days if since else 0
+    days = (context.now - aware(since)).days if since else 0
     others = _accesses(collection.indexes)
     takes = f" It takes {size(index.size_bytes)}." if index.size_bytes else ""
     return context.finding(

@@ -23,7 +23,8 @@ from psycopg2.extensions import connection as Connection
 from pymongo.database import Database
 
 from workbench import sql
-from workbench.areas.nosql.designs import (
+from workbench.catalog.collections import Operation
+from workbench.documents.example.designs import (
     AS_SENT,
     CODEC,
     CollectionDesign,
@@ -34,7 +35,6 @@ from workbench.areas.nosql.designs import (
     granularity,
     pipeline,
 )
-from workbench.catalog.collections import Operation
 from workbench.errors import BadInput
 
 __all__ = [
