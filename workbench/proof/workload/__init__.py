@@ -1,5 +1,17 @@
 """Workloads: what is asked of a database and how often, from its statistics, a file or a log."""
 
+from workbench.proof.workload.example import workload_of_example
+from workbench.proof.workload.files import workload_of_files
 from workbench.proof.workload.model import Observed, Statement, StatementKind, Unread, Workload
+from workbench.proof.workload.syntax import runnable
 
-__all__ = ["Observed", "Statement", "StatementKind", "Unread", "Workload"]
+__all__ = [
+    "Observed",
+    "Statement",
+    "StatementKind",
+    "Unread",
+    "Workload",
+    "runnable",
+    "workload_of_example",
+    "workload_of_files",
+]

@@ -1,0 +1,146 @@
+"""Statements out of text, checked against the database that they are for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from workbench.engines.postgres import Connection
+from workbench.proof.workload.model import Observed, Statement, Unread, Workload
+from workbench.proof.workload.resolve import Key, Refusal, Resolved, resolve
+from workbench.proof.workload.syntax import NoQuery, kind_of, prepared_form, runnable
+from workbench.proof.workload.written import NotParsed, Parsed, parsed_statement
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A statement before it is checked; *line* is None where it does not come from a file.
+
+    *values* has one tuple of SQL literals for each time it is taken up; none where none are known. Where
+    they are *untyped* they are texts in quotation marks, which get the types of the parameters.
+    """
+
+    name: str
+    parsed: Parsed
+    where: str
+    line: int | None = None
+    weight: float = 1.0
+    values: Sequence[tuple[str, ...]] = ()
+    search_path: tuple[str, ...] = ()
+    observed: Observed | None = None
+    untyped: bool = False
+
+    @property
+    def key(self) -> Key:
+        return self.parsed.sql, self.search_path
+
+    def place(self, at: int | None = None) -> str:
+        """Where it stands, or the character *at* of it."""
+        if self.line is None:
+            return self.where
+        return f"{self.where}:{self.line + self.parsed.sql.count(chr(10), 0, at or 0)}"
+
+
+def candidate_of_text(name: str, text: str, where: str, weight: float = 1.0) -> Candidate:
+    """The candidate that *text* is. Raises NotParsed."""
+    return Candidate(name, parsed_statement(text), where, weight=weight)
+
+
+def checked(
+    conn: Connection,
+    candidates: Iterable[Candidate],
+    unread: Iterable[Unread] = (),
+    *,
+    origin: str,
+    notes: Sequence[str] = (),
+) -> Workload:
+    """The workload of the *candidates* that are queries the server understands; the rest is unread."""
+    refused = list(unread)
+    queries: list[tuple[Candidate, Statement]] = []
+    for each in candidates:
+        try:
+            queries.append(_query(each))
+        except (NoQuery, NotParsed) as exc:
+            refused.append(Unread(each.name, each.place(), str(exc)))
+    outcomes = resolve(conn, [each.key for each, _ in queries])
+    statements: list[Statement] = []
+    for each, statement in queries:
+        outcome = outcomes[each.key]
+        if isinstance(outcome, Refusal):
+            refused.append(Unread(each.name, each.place(outcome.at), outcome.reason))
+        else:
+            statements += _with_values(each, statement, outcome)
+    fitting, unfit = _fitting(conn, statements)
+    return Workload(
+        _named_apart(fitting), tuple(sorted((*refused, *unfit), key=_position)), origin, tuple(notes)
+    )
+
+
+def _position(unread: Unread) -> tuple[str, int]:
+    file, _, line = unread.where.rpartition(":")
+    return (file, int(line)) if line.isdecimal() else (unread.where, 0)
+
+
+def _query(given: Candidate) -> tuple[Candidate, Statement]:
+    kind = kind_of(given.parsed.tree)
+    each = replace(given, parsed=prepared_form(given.parsed))
+    return each, Statement(
+        each.name,
+        each.parsed.sql,
+        kind,
+        each.weight,
+        None,
+        each.place(),
+        each.search_path,
+        each.observed,
+    )
+
+
+def _with_values(each: Candidate, statement: Statement, resolved: Resolved) -> list[Statement]:
+    """The statement once for each set of its values, which share its weight."""
+    if not resolved.parameter_types:
+        return [replace(statement, values=())]
+    if not each.values:
+        return [statement]
+    weight = statement.weight / len(each.values)
+    types = resolved.parameter_types
+    return [
+        replace(
+            statement,
+            name=statement.name if number == 1 else f"{statement.name} ({number})",
+            weight=weight,
+            values=tuple(map("{}::{}".format, values, types)) if each.untyped else values,
+        )
+        for number, values in enumerate(each.values, start=1)
+    ]
+
+
+def _fitting(conn: Connection, statements: Sequence[Statement]) -> tuple[list[Statement], list[Unread]]:
+    """Those whose values, put in the place of their parameters, are of types that fit; the others unread."""
+    keys = [
+        (runnable(each).as_string(conn), each.search_path) if each.values else None for each in statements
+    ]
+    outcomes = resolve(conn, [key for key in keys if key])
+    fitting: list[Statement] = []
+    unread: list[Unread] = []
+    for each, key in zip(statements, keys, strict=True):
+        outcome = outcomes[key] if key else None
+        if isinstance(outcome, Refusal):
+            shown = ", ".join(each.values or ())
+            unread.append(Unread(each.name, each.where, f"with the values {shown}: {outcome.reason}"))
+        else:
+            fitting.append(each)
+    return fitting, unread
+
+
+def _named_apart(statements: Sequence[Statement]) -> tuple[Statement, ...]:
+    """*statements* with names of their own."""
+    taken: set[str] = set()
+    named = []
+    for each in statements:
+        name, number = each.name, 2
+        while name in taken:
+            name, number = f"{each.name} ({number})", number + 1
+        taken.add(name)
+        named.append(replace(each, name=name))
+    return tuple(named)
