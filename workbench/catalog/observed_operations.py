@@ -207,16 +207,18 @@ def observed_operations(entries: Iterable[Mapping[str, Any]], database: str) -> 
         if isinstance(when, datetime.datetime):
             first = when if first is None else min(first, when)
             last = when if last is None else max(last, when)
-        for operation in _operation(entry, database):
-            key = _key(operation)
+        for operation in operation_of(entry, database):
+            key = shape_key(operation)
             groups.setdefault(key, _Group(operation)).add(entry)
     seconds = (last - first).total_seconds() if first and last else 0.0
     hours = seconds / 3600 if seconds >= 60 else None
     observed = [group.observed(hours) for group in groups.values()]
-    return sorted(observed, key=lambda each: (-(each.mean_ms or 0) * each.count, each.collection, _key(each)))
+    return sorted(
+        observed, key=lambda each: (-(each.mean_ms or 0) * each.count, each.collection, shape_key(each))
+    )
 
 
-def _operation(entry: Mapping[str, Any], database: str) -> Iterator[Operation]:
+def operation_of(entry: Mapping[str, Any], database: str) -> Iterator[Operation]:
     """The operation of *entry*, if it is one on a collection of the user's that an index could serve."""
     space, _, collection = str(entry.get("ns", "")).partition(".")
     command = entry.get("originatingCommand") or entry.get("command") or {}
@@ -314,7 +316,8 @@ def ordered(sort: Mapping[str, Any]) -> tuple[tuple[str, int], ...]:
     return tuple((path, -1 if direction < 0 else 1) for path, direction in sort.items())
 
 
-def _key(operation: Operation) -> str:
+def shape_key(operation: Operation) -> str:
+    """The same text for operations of one shape, whichever way they name their fields round."""
     return json.dumps(
         [
             operation.collection,

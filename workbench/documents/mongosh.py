@@ -7,6 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from bson import json_util
+from bson.binary import UuidRepresentation
+
+_JSON = json_util.JSONOptions(
+    json_mode=json_util.JSONMode.RELAXED, uuid_representation=UuidRepresentation.STANDARD
+)
 
 
 def text(value: str) -> str:
@@ -16,7 +21,7 @@ def text(value: str) -> str:
 
 def spelled(value: Any) -> str:
     """*value* as mongosh takes it: relaxed extended JSON."""
-    return json_util.dumps(value, json_options=json_util.RELAXED_JSON_OPTIONS, ensure_ascii=False)
+    return json_util.dumps(value, json_options=_JSON, ensure_ascii=False)
 
 
 def shell(collection: str) -> str:
@@ -55,4 +60,4 @@ def number_of(count: int, noun: str) -> str:
 
 def plain_json(value: Any) -> Any:
     """*value*, which may hold BSON's types, as what JSON can hold (extended JSON, relaxed)."""
-    return json.loads(json_util.dumps(value, json_options=json_util.RELAXED_JSON_OPTIONS))
+    return json.loads(json_util.dumps(value, json_options=_JSON))

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import math
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from pglast import ast, parse_sql
+from pglast import ast
 from pglast.enums import A_Expr_Kind, BoolExprType, JoinType, LimitOption, SortByDir
-from pglast.parser import ParseError, split
 from pglast.stream import RawStream
 from pglast.visitors import Visitor
 
@@ -27,12 +24,9 @@ from workbench.documents.design.patterns import (
     PatternError,
     all_includes,
 )
+from workbench.proof.workload.declared import NotDeclared, per_hour
+from workbench.proof.workload.written import Mistake, NotParsed, parsed_statement, written_statements
 
-_PER_HOUR = re.compile(r"--\s*(?:per[_ ]hour|frequency per hour):[ \t]*(\S*)", re.IGNORECASE)
-_FREQUENCY = re.compile(r"[0-9][0-9_]*(?:\.[0-9]+)?")
-_NAME = re.compile(r"--\s*name:\s*(.+)")
-_PLACEHOLDER = re.compile(r"%\((\w+)\)s|(?<![:\w]):([a-z_]\w*)\b|%s", re.IGNORECASE)
-_COMMENTS = re.compile(r"(?:\s|--[^\n]*(?:\n|$))*")
 _SYSTEM_SCHEMAS = ("pg_catalog", "information_schema")
 _SYSTEM_COLUMNS = frozenset({"ctid", "oid", "tableoid", "xmin", "xmax", "cmin", "cmax"})
 _OPERATORS: dict[str, Operator] = {"=": "=", "<>": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
@@ -76,7 +70,12 @@ def patterns_of_workload(queries: Iterable[DeclaredQuery], catalog: Catalog) -> 
     names = Names(catalog)
     workload = _Mapping("workload")
     for each in queries:
-        workload.add(each.name, names, each.sql, float(each.frequency_per_hour))
+        try:
+            tree = parsed_statement(each.sql).tree
+        except NotParsed as exc:
+            workload.unmapped.append(Unmapped(each.name, f"it does not parse: {exc.reason}"))
+            continue
+        workload.add(each.name, names, tree, float(each.frequency_per_hour))
     return workload.made()
 
 
@@ -96,72 +95,19 @@ def patterns_of_sql(path: str | Path, catalog: Catalog) -> Workload:
         raise PatternError(f"{source}: is not UTF-8: save it as UTF-8") from exc
     names = Names(catalog)
     workload = _Mapping(source.name)
-    for statement in _statements(_numbered_placeholders(text), str(source)):
+    for each in written_statements(text):
+        if isinstance(each, Mistake):
+            raise PatternError(f"{source}:{each.line}: {each.reason}")
+        name = each.name or f"statement {each.number}"
         try:
-            workload.add(statement.name, names, statement.text, _frequency(statement))
+            workload.add(name, names, each.parsed.tree, per_hour(each.comments))
+        except NotDeclared as exc:
+            raise PatternError(f"{source}:{each.line}: {name}: {exc}") from exc
         except PatternError as exc:
-            raise PatternError(f"{source}:{statement.line}: {exc}") from exc
+            raise PatternError(f"{source}:{each.line}: {exc}") from exc
     if not workload.patterns and not workload.unmapped:
         raise PatternError(f"{source}: holds no statement")
     return workload.made()
-
-
-@dataclass(frozen=True)
-class _Written:
-    """A statement of a file: from which line on, and the comments that belong to it."""
-
-    name: str
-    text: str
-    line: int
-    comments: str
-
-
-def _statements(plain: str, source: str) -> Iterator[_Written]:
-    """The statements of *plain*, the text of the file *source*. Raises PatternError."""
-    try:
-        pieces = split(plain, with_parser=False, only_slices=True)
-    except ParseError as exc:
-        raise PatternError(f"{source}:{_line(plain, exc.args[1])}: {exc.args[0]}") from exc
-    behind = 0
-    for number, piece in enumerate([*pieces, slice(len(plain), len(plain))], start=1):
-        # what has no word of SQL in it is left out by split, though it may be a statement misspelt
-        _require_sql(plain, slice(behind, piece.start), source)
-        statement = plain[piece]
-        comments = plain[behind : piece.start] + "".join(
-            line + "\n" for line in statement.splitlines() if line.strip().startswith("--")
-        )
-        behind = piece.stop
-        begin = _COMMENTS.match(statement)
-        start = piece.start + (begin.end() if begin else 0)
-        if start == piece.stop:
-            continue  # comments alone
-        _require_sql(plain, piece, source)
-        name = _NAME.search(comments)
-        yield _Written(
-            name[1].strip() if name else f"statement {number}", statement, _line(plain, start), comments
-        )
-
-
-def _require_sql(plain: str, piece: slice, source: str) -> None:
-    try:
-        parse_sql(plain[piece])
-    except ParseError as exc:
-        raise PatternError(f"{source}:{_line(plain, piece.start + exc.args[1])}: {exc.args[0]}") from exc
-
-
-def _line(text: str, at: int) -> int:
-    return text.count("\n", 0, at) + 1
-
-
-def _frequency(statement: _Written) -> float:
-    declared = _PER_HOUR.search(statement.comments)
-    if declared is None:
-        return 1.0
-    number = _FREQUENCY.fullmatch(declared[1])
-    per_hour = float(number[0].replace("_", "")) if number else 0.0
-    if not 0 < per_hour < math.inf:
-        raise PatternError(f"{statement.name}: per_hour is {declared[1]!r}, not a number above 0")
-    return per_hour
 
 
 @dataclass
@@ -172,10 +118,10 @@ class _Mapping:
     patterns: list[AccessPattern] = field(default_factory=list)
     unmapped: list[Unmapped] = field(default_factory=list)
 
-    def add(self, name: str, names: Names, text: str, per_hour: float) -> None:
-        """Take the statement *text*. Raises PatternError for a table or a column that is not there."""
+    def add(self, name: str, names: Names, tree: Any, per_hour: float) -> None:
+        """Take the statement *tree*. Raises PatternError for a table or a column that is not there."""
         try:
-            pattern = _Statement(names, _parsed(text), name).pattern()
+            pattern = _Statement(names, tree, name).pattern()
         except _NoPattern as exc:
             self.unmapped.append(Unmapped(name, str(exc)))
             return
@@ -185,21 +131,6 @@ class _Mapping:
 
     def made(self) -> Workload:
         return Workload(tuple(self.patterns), tuple(self.unmapped))
-
-
-def _numbered_placeholders(text: str) -> str:
-    """``%(name)s``, ``%s`` and ``:name`` as ``$1``: which parameter it is does not matter here."""
-    return _PLACEHOLDER.sub("$1", text).replace("%%", "%")
-
-
-def _parsed(text: str) -> Any:
-    try:
-        statements = parse_sql(_numbered_placeholders(text))
-    except ParseError as exc:
-        raise _NoPattern(f"it does not parse: {exc.args[0]}") from exc
-    if len(statements) != 1:
-        raise _NoPattern("it is not one statement")
-    return statements[0].stmt
 
 
 @dataclass

@@ -81,9 +81,13 @@ class IndexAdvice:
 
 
 def advised(
-    source: DocumentSource, shapes: Mapping[str, Shape], operations: Sequence[Operation]
+    source: DocumentSource,
+    shapes: Mapping[str, Shape],
+    operations: Sequence[Operation],
+    *,
+    most: int = MOST_A_COLLECTION,
 ) -> list[IndexAdvice]:
-    """The indexes that are worth a try, by collection, at most three each, what saves most first."""
+    """The indexes that are worth a try, by collection, at most *most* each, what saves most first."""
     by_collection: dict[str, list[Operation]] = {}
     known = {id(each): each for each in (*source.catalog.operations, *operations)}.values()
     for operation in known:
@@ -99,7 +103,7 @@ def advised(
             continue
         needs = needs_of(fields, theirs)
         merged = _merged(source.catalog.database, collection, needs)
-        found += sorted(merged, key=lambda each: (-each.saved, each.object))[:MOST_A_COLLECTION]
+        found += sorted(merged, key=lambda each: (-each.saved, each.object))[:most]
     return found
 
 
