@@ -1,0 +1,121 @@
+"""The clone is built: a private cluster with a source's structure, statistics and settings."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from psycopg2 import sql as composed
+from psycopg2.extensions import connection as AnyConnection
+
+from workbench import script, sql
+from workbench.engines.postgres import Cluster, Connection, Server, private_cluster
+from workbench.errors import FeatureUnavailable
+from workbench.proof.whatif import facts as read
+from workbench.proof.whatif.candidates import Maker, evict, height_of, index_columns
+from workbench.proof.whatif.clone import StatisticsClone
+from workbench.proof.whatif.facts import Facts
+from workbench.proof.whatif.files import Folder
+from workbench.proof.whatif.structure import dumped_structure
+
+_OLDEST_ENGINE = 18  # pg_restore_attribute_stats()
+_SCHEMA = "workbench_whatif"
+_CLUSTER = {
+    "shared_preload_libraries": "",
+    "shared_buffers": "16MB",
+    "log_min_messages": "panic",
+}
+
+
+@contextlib.contextmanager
+def statistics_clone(
+    source: AnyConnection,
+    server: Server,
+    *,
+    volume: float | Mapping[str, float] = 1.0,
+    timeout_s: float = 300.0,
+    statement_timeout_s: float = 60.0,
+) -> Iterator[StatisticsClone]:
+    """A clone of the database behind *source*, which is only read; gone after the block.
+
+    *server* lends its programs to a private cluster. *volume* multiplies rows and pages, of all tables or
+    by qualified name. *timeout_s* bounds the dump and the load, *statement_timeout_s* each plan.
+    Raises SourceError where the structure cannot be dumped, FeatureUnavailable on an engine before 18.
+    """
+    if server.binaries.major < _OLDEST_ENGINE:
+        raise FeatureUnavailable(
+            "restoring statistics into a clone",
+            f"PostgreSQL {server.binaries.version}",
+            hint="unset WORKBENCH_POSTGRES_BIN to use the embedded PostgreSQL 18",
+        )
+    facts = _grown(read.read_facts(source), volume)
+    with (
+        dumped_structure(source, server.binaries, timeout_s=timeout_s) as dumped,
+        private_cluster(settings=_CLUSTER, initdb_args=["--no-data-checksums"], binaries=server.binaries) as (
+            private,
+            cluster,
+        ),
+        script.loaded_script(private, dumped, timeout_s=timeout_s) as (name, load),
+    ):
+        owner = script.as_loader(private, load)
+        with private.session(name) as admin, owner.session(name) as maker:
+            lost = [f"{each.statement}: {each.reason}" for each in load.left_out]
+            lost += [f"extension {each.extension}: {each.how}" for each in load.stood_in]
+            lost += [*facts.lost, *_fill(admin, maker, cluster, facts)]
+            with owner.session(name) as planner:
+                _adopt(planner, facts, statement_timeout_s)
+                _adopt(maker, facts, statement_timeout_s)
+                yield StatisticsClone(
+                    planner,
+                    private,
+                    tuple(lost),
+                    Maker(admin, maker, Folder(cluster.data, cluster.user)),
+                    _SCHEMA,
+                )
+
+
+def _fill(admin: Connection, maker: Connection, cluster: Cluster, facts: Facts) -> tuple[str, ...]:
+    """Statistics into the catalog, lengths into the files; what could not be carried over."""
+    admin.execute(
+        composed.SQL(sql.read("proof/whatif/install.sql")).format(schema=composed.Identifier(_SCHEMA))
+    )
+    lost = read.restore(maker, facts)
+    folder = Folder(cluster.data, cluster.user)
+    wanted = {(each.schema_name, each.relation_name): each.blocks for each in facts.relations}
+    trees = {}
+    files = sql.fetch(admin, "proof/whatif/relation_files.sql")
+    for row in files:
+        blocks = wanted.get((row["schema_name"], row["relation_name"]), 0)
+        if not blocks:
+            continue
+        folder.set_length(row["path"], blocks)
+        if row["method"] == "btree":
+            trees[row["oid"]] = (row["path"], blocks)
+    evict(admin, list(trees))
+    columns = index_columns(admin, list(trees))
+    for oid, (path, blocks) in trees.items():
+        folder.set_height(path, height_of(blocks, columns[oid]))
+    return lost
+
+
+def _adopt(planner: Connection, facts: Facts, timeout_s: float) -> None:
+    """The source's planner settings and search path for one session."""
+    settings = {
+        **facts.settings,
+        "jit": "off",
+        "search_path": ", ".join('"' + each.replace('"', '""') + '"' for each in facts.search_path),
+        "statement_timeout": f"{int(timeout_s * 1000)}ms",
+    }
+    sql.fetch(
+        planner,
+        "proof/whatif/adopt_settings.sql",
+        {"names": list(settings), "settings": list(settings.values())},
+    )
+
+
+def _grown(facts: Facts, volume: float | Mapping[str, float]) -> Facts:
+    def factor(name: str) -> float:
+        return volume.get(name, 1.0) if isinstance(volume, Mapping) else volume
+
+    return replace(facts, relations=[each.grown(factor(each.name)) for each in facts.relations])
