@@ -1,0 +1,61 @@
+"""How much longer something took, from pairs of runs taken in turns, and how sure that is."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from math import comb
+
+from workbench.proof.trials.model import SLOWER, Ratio, StatementOutcome
+
+RESOLUTION_MS = 0.02  # what is less apart than this is not told apart
+_CONFIDENCE = 0.9
+
+
+def ratio(without_ms: Sequence[float], with_ms: Sequence[float]) -> Ratio | None:
+    """The median of the pairs' ratios with its interval by order statistics; None where there is no pair.
+
+    The interval of a median holds whatever the distribution of the times is: it is what the sign test does
+    not reject (W. R. Thompson 1936; David and Nagaraja, Order Statistics, 7.1). The narrowest one of at
+    least 90 % is given, or the whole range with what it has (5 pairs: 93.75 %).
+    """
+    ratios = sorted(
+        _floored(after) / _floored(before) for before, after in zip(without_ms, with_ms, strict=True)
+    )
+    if not ratios:
+        return None
+    count = len(ratios)
+    outer = next(
+        (each for each in reversed(range(1, count // 2 + 1)) if _covered(count, each) >= _CONFIDENCE), 1
+    )
+    covered = _covered(count, outer) if count > 1 else 0.0
+    return Ratio(statistics.median(ratios), ratios[outer - 1], ratios[-outer], covered, count)
+
+
+def _floored(elapsed_ms: float) -> float:
+    """A time of nothing is the clock's resolution."""
+    return max(elapsed_ms, 0.001)
+
+
+def _covered(count: int, outer: int) -> float:
+    """The probability that the median of *count* lies between the *outer*-th from both ends."""
+    return 1.0 - 2.0 * sum(comb(count, each) for each in range(outer)) / 2.0**count
+
+
+def outcome(found: Ratio, without_ms: Sequence[float], with_ms: Sequence[float]) -> StatementOutcome:
+    """What the pairs of runs say: slower only where the ratio is 1.2 at least and the interval above 1."""
+    apart = statistics.median(with_ms) - statistics.median(without_ms)
+    if abs(apart) < RESOLUTION_MS:
+        return "no difference"
+    sure = found.confidence >= _CONFIDENCE
+    if found.value >= SLOWER:
+        return "slower" if sure and found.low > 1 else "perhaps slower"
+    if found.value < 1 and found.high < 1 and sure:
+        return "faster"
+    return "no difference"
+
+
+def undecided(found: Ratio, without_ms: Sequence[float], with_ms: Sequence[float]) -> bool:
+    """Whether more runs could tell: the ratio is off by a tenth or more, and the interval holds 1."""
+    apart = abs(statistics.median(with_ms) - statistics.median(without_ms))
+    return apart >= RESOLUTION_MS and not 0.9 < found.value < 1.1 and found.low <= 1 <= found.high
