@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from workbench.catalog.model import qualified
+from workbench.proof.plans import Plan
 from workbench.proof.trials.measure import Measuring, OutOfTime
 from workbench.proof.trials.model import Rejected, StatementTrial
 from workbench.proof.trials.runs import Name, Visible, shape
@@ -25,6 +27,7 @@ class Part:
     shown: str
     create: bool
     size_bytes: int = 0
+    tables: frozenset[str] = frozenset()  # where it lies, and the partitions beneath
 
 
 @dataclass
@@ -191,7 +194,8 @@ class Search:
                 self.not_tried.append(f"{part.shown} by itself with {missing[0].name}: {missing[0].why}")
             if not any(trial.statement.reads_only for trial in measured):
                 continue
-            saved = sum(trial.statement.weight * (trial.saved_ms or 0.0) for trial in measured)
+            clear = [trial for trial in measured if trial.beyond_noise]
+            saved = sum(trial.statement.weight * (trial.saved_ms or 0.0) for trial in clear)
             if not any(trial.outcome == "faster" for trial in measured):
                 self._reject([part], _within_noise(measured))
             elif saved <= 0:
@@ -203,9 +207,27 @@ class Search:
         """The statements that *part* concerns, without it against the whole set."""
         rest = self.visible([each for each in self.kept if each is not part])
         concerned = self.used_by(part, self.kept)
-        writes = [each for each in self.statements if not each.reads_only and each not in concerned]
-        for statement in [*concerned, *writes]:
+        for statement in [*concerned, *(each for each in self._written(part) if each not in concerned)]:
             yield self.measuring.compare(statement, rest, self.visible(self.kept))
+
+    def _written(self, part: Part) -> list[Statement]:
+        """The statements that write to the table of *part*."""
+        plans = self.measuring.plan_all(self.statements, self.visible(self.kept))
+        return [
+            statement
+            for statement, plan in zip(self.statements, plans, strict=True)
+            if not isinstance(plan, str) and not part.tables.isdisjoint(_targets(plan))
+        ]
+
+
+def _targets(plan: Plan) -> set[str]:
+    """The tables that a plan writes to, by qualified names."""
+    found = set()
+    for node in plan.nodes():
+        if node["Node Type"] == "ModifyTable":
+            for target in node.get("Target Tables", [node]):
+                found.add(qualified(target.get("Schema", ""), target.get("Relation Name", "")))
+    return found
 
 
 def _within_noise(trials: Sequence[StatementTrial]) -> str:

@@ -128,6 +128,18 @@ class StatementTrial:
         return self.statement.name
 
     @property
+    def beyond_noise(self) -> bool:
+        """Whether the change makes a difference that the runs' own differences do not explain."""
+        if self.without.over_ms is not None or self.with_change.over_ms is not None:
+            return self.outcome in ("faster", "slower")
+        return self.outcome in ("faster", "slower") or (
+            self.ratio is not None
+            and self.ratio.pairs > 1
+            and self.outcome in ("no difference", "perhaps slower")
+            and not self.ratio.low <= 1 <= self.ratio.high
+        )
+
+    @property
     def saved_ms(self) -> float | None:
         """The time that one run saves, negative where it costs; 0 where the plan is the same."""
         if self.outcome == "same plan":

@@ -24,6 +24,7 @@ from workbench.proof.trials.take_home import (
     Built,
     NotBuilt,
     build,
+    index_table,
     names_taken,
     removal,
     run_alone,
@@ -77,10 +78,7 @@ def try_change(
         made = _Made(built, failed, drops)
         copy.read_roots()
         measuring = Measuring(copy, clock, runs)
-        created = [
-            Part((each.index.definition.schema, each.index.name), each.index.qualified, True, each.size_bytes)
-            for each in built
-        ]
+        created = _parts(conn, built)
         dropped = [Part((each.schema, each.name), each.shown, False) for each in drops if not each.needed]
         search = Search(measuring, workload.statements, created, [*created, *dropped], tell, leave_one_out)
         trials = search.run()
@@ -91,6 +89,23 @@ def try_change(
         take_homes = _take_homes(conn, made, search, clock, tell)
         indexes = tuple(_index_trials(made, search, trials, take_homes))
     return _trial(db, change, search, trials, indexes, writes, clock, not_probed)
+
+
+def _parts(conn: Connection, built: Sequence[Built]) -> list[Part]:
+    tables: dict[str, set[str]] = {}
+    names = sorted({index_table(each.index) for each in built})
+    for row in sql.fetch(conn, "proof/trials/tables_beneath.sql", {"names": names}):
+        tables.setdefault(row["given"], set()).add(qualified(row["schema"], row["name"]))
+    return [
+        Part(
+            (each.index.definition.schema, each.index.name),
+            each.index.qualified,
+            True,
+            each.size_bytes,
+            frozenset(tables.get(index_table(each.index), ())),
+        )
+        for each in built
+    ]
 
 
 def _require_names(conn: Connection, change: Change) -> None:
