@@ -1,0 +1,242 @@
+"""The structure of a source reviewed: facts read, bloat counted or estimated, findings, their proofs.
+
+review = review_structure(opened)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from psycopg2 import sql as composed
+
+from workbench import sql
+from workbench.areas.optimization.structure.bloat import index_bloat, table_bloat, usable_extension
+from workbench.areas.optimization.structure.layout import padding_findings, prove_padding
+from workbench.areas.optimization.structure.model import (
+    Bloat,
+    Limits,
+    Structure,
+    StructureReview,
+    TableFacts,
+)
+from workbench.areas.optimization.structure.reading import FOLDER, read_structure
+from workbench.areas.optimization.structure.use import use_findings
+from workbench.areas.optimization.structure.vacuum import (
+    activity_findings,
+    age_findings,
+    blocker_findings,
+    settings_findings,
+)
+from workbench.areas.optimization.structure.waste import waste_findings
+from workbench.engines.postgres import Connection
+from workbench.errors import BadInput
+from workbench.proof.findings import SEVERITIES, Finding
+from workbench.proof.workload.model import Workload
+from workbench.source import OpenSource
+
+_COUNTING_SCHEMA = "workbench_pgstattuple"
+_MOST_PROOFS = 20
+
+
+def review_structure(
+    opened: OpenSource,
+    *,
+    workload: Workload | None = None,
+    schemas: Sequence[str] | None = None,
+    limits: Limits | None = None,
+    volume: float = 1.0,
+) -> StructureReview:
+    """How the tables of *opened* lie on disk, and what would be better, the worst first.
+
+    A named database is only read. *workload* tells which columns are asked for and updated; without it,
+    what rests on it is not judged. *volume* is how many times the rows the layout is judged at.
+    Raises SchemaNotFound, and BadInput for a volume that is not above 0.
+    """
+    if not 0 < volume <= 1e6:
+        raise BadInput(f"a volume of {volume} times the rows cannot be: give more than 0 and at most 1000000")
+    limits = limits or Limits()
+    structure = read_structure(opened.connection, is_live=opened.read_only, schemas=schemas)
+    bloat, not_counted = _measured(opened, structure, limits)
+    counted_on = opened.looked_at_on if structure.is_live else opened.proved_on
+    findings = waste_findings(opened.connection, structure, bloat, limits, counted_on)
+    findings += _activity(opened, structure, limits)
+    findings += _proved_layout(opened, structure, limits, volume)
+    return StructureReview(
+        findings=sorted(
+            findings, key=lambda found: (SEVERITIES.index(found.severity), found.object, found.check)
+        ),
+        tables=table_rows(structure, bloat),
+        not_judged=[*not_counted, *_not_judged(structure, bloat, limits)],
+    )
+
+
+def structure_rows(review: StructureReview, *, most: int | None = None) -> list[dict[str, object]]:
+    """The table of sizes, the largest first, at most *most* rows: bytes, counts, shares from 0 to 1."""
+    rows = [dict(row) for row in review.tables]
+    return rows if most is None else rows[:most]
+
+
+def table_rows(structure: Structure, bloat: Mapping[int, Bloat]) -> list[dict[str, object]]:
+    """A row a table, partitions summed up to the partitioned table, the largest first."""
+    rows = [_row(title, tables, structure, bloat) for title, tables in structure.by_root().items()]
+    return sorted(rows, key=lambda row: (-int(str(row["total_bytes"])), str(row["table"])))
+
+
+def _row(
+    title: str, tables: Sequence[TableFacts], structure: Structure, bloat: Mapping[int, Bloat]
+) -> dict[str, object]:
+    heaps = [bloat[table.oid] for table in tables]
+    indexes = [bloat[index.oid] for table in tables for index in table.indexes]
+    updated = sum(table.updated for table in tables)
+    hows = sorted({each.how for each in heaps})
+    return {
+        "table": title,
+        "partitions": sum(table.root is not None for table in tables),
+        "rows": _sum(table.rows for table in tables),
+        "heap_bytes": sum(table.heap_bytes for table in tables),
+        "toast_bytes": sum(table.toast_bytes for table in tables),
+        "index_bytes": sum(table.index_bytes for table in tables),
+        "total_bytes": sum(table.total_bytes for table in tables),
+        "bloat_bytes": _sum(each.wasted_bytes for each in heaps),
+        "bloat_known_by": ", ".join(hows),
+        "bloat_error_share": max((each.error_share or 0 for each in heaps), default=0),
+        "index_bloat_bytes": sum(each.wasted_bytes or 0 for each in indexes),
+        "fill_percent": min(table.fill_percent for table in tables),
+        "dead_rows": sum(table.dead for table in tables) if structure.is_live else None,
+        "updates": updated if structure.is_live else None,
+        "hot_share": sum(table.hot_updated for table in tables) / updated
+        if updated and structure.is_live
+        else None,
+        "vacuumed_at": _oldest(table.vacuumed_at for table in tables) if structure.is_live else None,
+        "analyzed_at": _oldest(table.analyzed_at for table in tables) if structure.is_live else None,
+        "xid_age": max(table.xid_age for table in tables) if structure.is_live else None,
+    }
+
+
+def _sum(parts: Iterator[Any]) -> Any:
+    """The sum; None where a part is not known."""
+    listed = list(parts)
+    return None if any(each is None for each in listed) else sum(listed)
+
+
+def _oldest(moments: Iterator[Any]) -> Any:
+    listed = list(moments)
+    return None if any(each is None for each in listed) else min(listed)
+
+
+# Bloat
+
+
+def _measured(opened: OpenSource, structure: Structure, limits: Limits) -> tuple[dict[int, Bloat], list[str]]:
+    """The bloat by oid, and why it was not counted. What is ours is counted in a copy, page by page alike."""
+    if structure.is_live:
+        extension, why = usable_extension(opened.connection)
+        found = _both(opened.connection, structure, limits, extension)
+        estimated = "bloat is estimated from the planner's statistics, with the error that is stated"
+        return found, [f"{estimated}: {why}"] if why else []
+    with _counting_copy(opened) as conn:
+        return _both(conn, structure, limits, _COUNTING_SCHEMA), []
+
+
+def _both(conn: Connection, structure: Structure, limits: Limits, extension: str | None) -> dict[int, Bloat]:
+    return {
+        **table_bloat(conn, structure, limit_s=limits.exact_s / 2, extension=extension),
+        **index_bloat(conn, structure, limit_s=limits.exact_s / 2, extension=extension),
+    }
+
+
+@contextmanager
+def _counting_copy(opened: OpenSource) -> Iterator[Connection]:
+    """A superuser's connection to a copy that has pgstattuple; it runs no code of the copy's."""
+    opened.server.require_extension("pgstattuple")
+    with opened.scratch() as scratch, opened.server.session(scratch.info.dbname) as conn:
+        schema = composed.Identifier(_COUNTING_SCHEMA)
+        conn.execute(composed.SQL("create schema {}").format(schema))
+        conn.execute(composed.SQL("create extension pgstattuple schema {}").format(schema))
+        yield conn
+
+
+# Activity
+
+
+def _activity(opened: OpenSource, structure: Structure, limits: Limits) -> list[Finding]:
+    """What the counters and the settings say; of what we loaded ourselves, only its own options."""
+    conn, source = opened.connection, opened.looked_at_on
+    found = list(settings_findings(conn, structure, source))
+    if structure.is_live:
+        blockers = sql.fetch(conn, f"{FOLDER}/blockers.sql")
+        databases = sql.fetch(conn, f"{FOLDER}/databases.sql")
+        found += activity_findings(conn, structure, blockers, limits, source)
+        found += age_findings(conn, structure, databases, source)
+        found += blocker_findings(blockers, conn.info.dbname, limits, source)
+        found += use_findings(conn, structure, limits, source)
+    return found
+
+
+# Layout
+
+
+def _proved_layout(opened: OpenSource, structure: Structure, limits: Limits, volume: float) -> list[Finding]:
+    found = padding_findings(structure, limits, volume)
+    if not found:
+        return []
+    by_root = structure.by_root()
+    due, rest = found[:_MOST_PROOFS], found[_MOST_PROOFS:]
+    with _rows_at(opened) as (conn, engine):
+        proved = [
+            prove_padding(conn, each, by_root[each.object], is_copy=not structure.is_live, engine=engine)
+            for each in due
+        ]
+    return [*proved, *rest]
+
+
+@contextmanager
+def _rows_at(opened: OpenSource) -> Iterator[tuple[Connection, str]]:
+    """Where the rows are: a copy that may be changed, or the named database itself, only to be read."""
+    if opened.read_only:
+        yield opened.connection, opened.looked_at_on
+        return
+    with opened.scratch() as scratch:
+        yield scratch, opened.proved_on
+
+
+def _not_judged(structure: Structure, bloat: Mapping[int, Bloat], limits: Limits) -> list[str]:
+    """A line for everything that could not be told, with what to do about it."""
+    lines = []
+    server = structure.server
+    if not structure.is_live:
+        lines.append(
+            "activity (dead rows, vacuum, unused indexes, HOT updates): the database was just loaded by us, "
+            "and its counters tell of nothing else; name a live database"
+        )
+    elif server.counted_days < limits.age_days:
+        lines.append(
+            f"unused indexes and tables: the counters cover {server.counted}, and {limits.age_days:g} days "
+            f"are "
+            "asked for; look again later"
+        )
+    if structure.is_live and not server.sees_all_sessions:
+        lines.append(
+            "sessions of other roles that hold back vacuum: this role does not see their horizon; "
+            "grant pg_read_all_stats to it"
+        )
+    return lines + _not_known(structure, bloat)
+
+
+def _not_known(structure: Structure, bloat: Mapping[int, Bloat]) -> list[str]:
+    by_reason: dict[tuple[str, str], list[str]] = {}
+    for table in structure.tables:
+        for kind, oid, title in (
+            ("the bloat of tables", table.oid, table.title),
+            ("the bloat of TOAST tables", table.toast_oid, table.title),
+            *(("the bloat of indexes", index.oid, index.title) for index in table.indexes),
+        ):
+            known = bloat.get(oid)
+            if known and known.how == "not known" and known.size_bytes:
+                by_reason.setdefault((kind, known.because), []).append(title)
+    return [
+        f"{kind}: {because}: {', '.join(names[:5])}{f' and {len(names) - 5} more' if len(names) > 5 else ''}"
+        for (kind, because), names in by_reason.items()
+    ]
