@@ -3,6 +3,8 @@
 from workbench.proof.workload.example import workload_of_example
 from workbench.proof.workload.files import workload_of_files
 from workbench.proof.workload.model import Observed, Statement, StatementKind, Unread, Workload
+from workbench.proof.workload.sampling import sample_values
+from workbench.proof.workload.statistics import workload_of_statistics
 from workbench.proof.workload.syntax import runnable
 
 __all__ = [
@@ -12,6 +14,8 @@ __all__ = [
     "Unread",
     "Workload",
     "runnable",
+    "sample_values",
     "workload_of_example",
     "workload_of_files",
+    "workload_of_statistics",
 ]

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+
+from psycopg2.errorcodes import INDETERMINATE_DATATYPE
 
 from workbench.engines.postgres import Connection
 from workbench.proof.workload.model import Observed, Statement, Unread, Workload
 from workbench.proof.workload.resolve import Key, Refusal, Resolved, resolve
 from workbench.proof.workload.syntax import NoQuery, kind_of, prepared_form, runnable
-from workbench.proof.workload.written import NotParsed, Parsed, parsed_statement
+from workbench.proof.workload.written import NotParsed, Parsed, parameter_tokens, parsed_statement
+
+_ROUNDS = 8  # a server names one parameter of an unknown type at a time
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,7 @@ def checked(
             queries.append(_query(each))
         except (NoQuery, NotParsed) as exc:
             refused.append(Unread(each.name, each.place(), str(exc)))
-    outcomes = resolve(conn, [each.key for each, _ in queries])
+    queries, outcomes = _resolved(conn, queries)
     statements: list[Statement] = []
     for each, statement in queries:
         outcome = outcomes[each.key]
@@ -94,6 +99,39 @@ def _query(given: Candidate) -> tuple[Candidate, Statement]:
         each.search_path,
         each.observed,
     )
+
+
+def _resolved(
+    conn: Connection, queries: list[tuple[Candidate, Statement]]
+) -> tuple[list[tuple[Candidate, Statement]], dict[Key, Resolved | Refusal]]:
+    """*queries* and what the server says of each; a parameter of which it cannot tell the type is a text."""
+    outcomes = resolve(conn, [each.key for each, _ in queries])
+    for _ in range(_ROUNDS):
+        told: dict[str, str] = {}
+        for each, _statement in queries:
+            outcome = outcomes[each.key]
+            if isinstance(outcome, Refusal) and outcome.code == INDETERMINATE_DATATYPE:
+                told[each.name] = _as_text(each.parsed.sql, outcome)
+        if not told:
+            break
+        queries = [_retyped(each, statement, told.get(each.name)) for each, statement in queries]
+        outcomes |= resolve(conn, [each.key for each, _ in queries if each.name in told])
+    return queries, outcomes
+
+
+def _as_text(sql: str, refusal: Refusal) -> str:
+    """*sql* with the parameter that *refusal* is about cast to text, by its place or its name."""
+    named = re.search(r"\$(\d+)", refusal.reason)
+    for number, begin, end in reversed(parameter_tokens(sql)):
+        if begin == refusal.at or (refusal.at is None and named and number == int(named[1])):
+            sql = f"{sql[:begin]}cast({sql[begin:end]} as text){sql[end:]}"
+    return sql
+
+
+def _retyped(each: Candidate, statement: Statement, sql: str | None) -> tuple[Candidate, Statement]:
+    if sql is None or sql == statement.sql:
+        return each, statement
+    return replace(each, parsed=replace(each.parsed, sql=sql)), replace(statement, sql=sql)
 
 
 def _with_values(each: Candidate, statement: Statement, resolved: Resolved) -> list[Statement]:

@@ -32,6 +32,7 @@ class Refusal:
 
     reason: str
     at: int | None = None
+    code: str = ""
 
 
 Key = tuple[str, tuple[str, ...]]  # a statement's text and its search path
@@ -110,10 +111,10 @@ def _refused(conn: Connection, texts: Sequence[str]) -> tuple[int, Refusal | Non
 def _place(exc: psycopg2.Error, begins: Sequence[int], texts: Sequence[str]) -> tuple[int, Refusal | None]:
     reason = (exc.diag.message_primary or str(exc)).strip().splitlines()[0]
     if exc.diag.statement_position is None:
-        return 0, Refusal(reason) if len(texts) == 1 else None
+        return 0, Refusal(reason, code=exc.diag.sqlstate or "") if len(texts) == 1 else None
     position = int(exc.diag.statement_position) - 1
     at = max((index for index, begin in enumerate(begins) if begin <= position), default=0)
-    return at, Refusal(reason, max(position - begins[at], 0))
+    return at, Refusal(reason, max(position - begins[at], 0), exc.diag.sqlstate or "")
 
 
 def _types(conn: Connection, texts: Sequence[str]) -> Iterator[tuple[str, Resolved]]:

@@ -22,6 +22,7 @@ _WRITES: dict[type, StatementKind] = {
     ast.MergeStmt: "merge",
 }
 _PLAIN_LITERAL = re.compile(r"'(?:[^'\\]|'')*'|\d+(?:\.\d+)?|null|true|false", re.IGNORECASE)
+_SYSTEM_SCHEMAS = ("pg_catalog", "information_schema")
 _FIELDS = frozenset(("YEAR_P", "MONTH_P", "DAY_P", "HOUR_P", "MINUTE_P", "SECOND_P", "TO"))
 
 
@@ -54,6 +55,16 @@ def search_path_of(tree: Any) -> tuple[str, ...] | None:
         return None
     values = [getattr(each, "val", None) for each in tree.args or ()]
     return tuple(value.sval or "" for value in values if isinstance(value, ast.String))
+
+
+def reads_system_alone(tree: Any) -> bool:
+    """Whether the statement *tree* names no table, or none but the system's."""
+    found = _Tables()
+    found(tree)
+    return not any(
+        not (schema in _SYSTEM_SCHEMAS or name.startswith("pg_") or (not schema and name in found.queries))
+        for schema, name in found.tables
+    )
 
 
 def prepared_form(parsed: Parsed) -> Parsed:
@@ -127,6 +138,20 @@ class _Writes(Visitor):
             self.locks = True
         elif isinstance(node, ast.IntoClause):
             self.creates_table = True
+
+
+class _Tables(Visitor):
+    """The tables that are named, by schema and name, and the names of common table expressions."""
+
+    def __init__(self) -> None:
+        self.tables: list[tuple[str | None, str]] = []
+        self.queries: set[str] = set()
+
+    def visit(self, ancestors: Any, node: Any) -> None:
+        if isinstance(node, ast.RangeVar):
+            self.tables.append((node.schemaname, node.relname or ""))
+        elif isinstance(node, ast.CommonTableExpr):
+            self.queries.add(node.ctename or "")
 
 
 class _AfterTypes(Visitor):
