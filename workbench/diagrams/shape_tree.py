@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from workbench.catalog.shapes import Node, Shape, Spread
 from workbench.diagrams import cards, layout
 from workbench.diagrams.picture import Picture
+from workbench.diagrams.tree_rows import INDENT, INK, MUTED, bar, cell, digraph, indents
 
 _LEVELS = 14  # of fields drawn; what is deeper is counted
 _NAME_LENGTH = 36
@@ -16,15 +17,9 @@ _NAMES_TOLD = 3
 _SHARE_WIDTH = 44
 _TYPES_WIDTH = 64
 _BYTES_WIDTH = 64
-_BAR_HEIGHT = 9
-_INDENT = 14
 _CHARACTER = 7.2  # points, of a name
 _COLUMNS = 8  # right of the names: two of share, two of types, one of lengths, three of bytes
 _TYPES_TOLD = 3
-_INK = "#0f172a"
-_MUTED = "#475569"
-_GUIDE = "#cbd5e1"
-_EMPTY = "#e8edf3"
 _SHARE = "#475569"
 _PALE = "#a3b1c4"  # of what is shown again in the rows below
 _RULE = "#e2e8f0"
@@ -74,7 +69,7 @@ def shape_tree(shape: Shape, *, most: int = 60) -> ShapeTree:
     drawn, folded = _chosen(shape, most)
     rows = list(_table_rows(shape, drawn, folded))
     heading = f"{shape.collection}: the shape of {_documents(shape)}"
-    dot = _digraph(heading, _summary(shape), rows)
+    dot = digraph(heading, _summary(shape), rows, _legend())
     (picture,) = layout.draw([dot], "svg")
     title = cards.visible(cards.shortened(heading, 120))
     left = shape.paths - sum(row.field.kind != "element" for row in drawn)
@@ -204,15 +199,15 @@ def _left_out(parent: tuple[int, int], folded: Folded, levels: int) -> Iterator[
     named = [cards.shortened(node.name or '""', 20) for node in nodes[:_NAMES_TOLD]]
     more = f"and {len(nodes):,} more: {', '.join(named)}{' …' if len(nodes) > len(named) else ''}"
     yield (
-        f'<tr>{_indents(depth)}<td colspan="{levels - depth + _COLUMNS}" align="left">'
-        f'<font color="{_MUTED}"><i>{cards.shown(more, 110)}</i></font></td></tr>'
+        f'<tr>{indents(depth)}<td colspan="{levels - depth + _COLUMNS}" align="left">'
+        f'<font color="{MUTED}"><i>{cards.shown(more, 110)}</i></font></td></tr>'
     )
 
 
 def _heading_row(levels: int, drawn: Sequence[_Row]) -> str:
     """The titles, over a row that fixes the width of the columns for the names."""
     longest = max((min(len(row.label), _NAME_LENGTH) for row in drawn), default=0)
-    widths = [*[_INDENT] * (levels - 1), max(40, round(_CHARACTER * longest))]
+    widths = [*[INDENT] * (levels - 1), max(40, round(_CHARACTER * longest))]
     fixed = "".join(f'<td fixedsize="true" width="{width}" height="1"></td>' for width in widths)
     titles = [
         (levels, "field"),
@@ -223,7 +218,7 @@ def _heading_row(levels: int, drawn: Sequence[_Row]) -> str:
     ]
     cells = "".join(
         f'<td colspan="{span}" align="left" border="1" sides="B" color="{_RULE}">'
-        f'<font color="{_MUTED}" point-size="10">{title}    </font></td>'
+        f'<font color="{MUTED}" point-size="10">{title}    </font></td>'
         for span, title in titles
     )
     return f'<tr>{cells}</tr><tr>{fixed}<td colspan="{_COLUMNS}"></td></tr>'
@@ -235,22 +230,18 @@ def _field_row(shape: Shape, row: _Row, levels: int, heaviest: float) -> str:
     if row.field.kind != "field":
         name = f"<i>{name}</i>"
     return (
-        f'<tr>{_indents(row.depth)}<td colspan="{levels - row.depth}" align="left">'
-        f'<font color="{_INK}">{name}  </font></td>{_share(row.field)}{_types(row)}'
-        f"{_text(_lengths(row.arrays))}{_bytes(shape, row, heaviest)}</tr>"
+        f'<tr>{indents(row.depth)}<td colspan="{levels - row.depth}" align="left">'
+        f'<font color="{INK}">{name}  </font></td>{_share(row.field)}{_types(row)}'
+        f"{cell(_lengths(row.arrays))}{_bytes(shape, row, heaviest)}</tr>"
     )
-
-
-def _indents(depth: int) -> str:
-    return f'<td border="1" sides="R" color="{_GUIDE}"></td>' * depth
 
 
 def _share(node: Node) -> str:
     if node.kind == "element":
-        return _text("", span=2)
+        return cell("", span=2)
     if node.kind == "key":
-        return _text(f"{node.share:,.3g} of {node.keys:,} keys", span=2)
-    return _bar([(_SHARE, node.share)], _SHARE_WIDTH) + _text(_percent(node.share))
+        return cell(f"{node.share:,.3g} of {node.keys:,} keys", span=2)
+    return bar([(_SHARE, node.share)], _SHARE_WIDTH) + cell(_percent(node.share))
 
 
 def _types(row: _Row) -> str:
@@ -264,7 +255,7 @@ def _types(row: _Row) -> str:
     if len(words) > _TYPES_TOLD:
         text += f", {len(words) - _TYPES_TOLD} more"
     known = _format(row.node)
-    return _bar(parts, _TYPES_WIDTH) + _text(f"{text} · {known}" if known else text, limit=60)
+    return bar(parts, _TYPES_WIDTH) + cell(f"{text} · {known}" if known else text, limit=60)
 
 
 def _format(node: Node) -> str:
@@ -288,41 +279,9 @@ def _bytes(shape: Shape, row: _Row, heaviest: float) -> str:
     share = size / shape.root.mean_bytes if shape.root.mean_bytes else 0.0
     length = size / heaviest if heaviest else 0.0
     return (
-        _bar([(_PALE if row.children else _SHARE, length)], _BYTES_WIDTH, rest="#ffffff")
-        + _text(_size(size), align="right")
-        + _text(_percent(share), align="right")
-    )
-
-
-def _bar(parts: Sequence[tuple[str, float]], width: int, *, rest: str = _EMPTY) -> str:
-    """A cell with a bar of *width* points: *parts* by colour and share of it, the *rest* pale."""
-    cells: list[tuple[str, int]] = []
-    room, so_far = width, 0.0
-    for colour, share in parts:
-        so_far += share
-        size = min(max(round(so_far * width) - (width - room), 1 if share else 0), room)
-        if size and cells and cells[-1][0] == colour:
-            cells[-1] = (colour, cells[-1][1] + size)
-        elif size:
-            cells.append((colour, size))
-        room -= size
-    if room:
-        cells.append((rest, room))
-    drawn = "".join(
-        f'<td fixedsize="true" width="{size}" height="{_BAR_HEIGHT}" bgcolor="{colour}"></td>'
-        for colour, size in cells
-    )
-    return (
-        '<td align="left"><table border="0" cellborder="0" cellspacing="0" cellpadding="0" '
-        f'fixedsize="true" width="{width}" height="{_BAR_HEIGHT}"><tr>{drawn}</tr></table></td>'
-    )
-
-
-def _text(text: str, *, limit: int = 40, align: str = "left", span: int = 1) -> str:
-    return (
-        f'<td align="{align}" colspan="{span}"><font color="{_INK}">{cards.shown(text, limit)}   </font></td>'
-        if text
-        else f'<td colspan="{span}"></td>'
+        bar([(_PALE if row.children else _SHARE, length)], _BYTES_WIDTH, rest="#ffffff")
+        + cell(_size(size), align="right")
+        + cell(_percent(share), align="right")
     )
 
 
@@ -342,31 +301,9 @@ def _size(size: float) -> str:
     return f"{size:,.0f} B" if size >= 1 or not size else f"{size:.1g} B"
 
 
-def _digraph(heading: str, summary: str, rows: Sequence[str]) -> str:
-    table = (
-        f'<table border="0" cellborder="0" cellspacing="0" cellpadding="2">{"".join(rows)}</table>'
-        if len(rows) > 1
-        else ""
-    )
-    label = (
-        '<table border="0" cellborder="0" cellspacing="0" cellpadding="2">'
-        f'<tr><td align="left"><font point-size="16" color="{_INK}"><b>{cards.shown(heading, 90)}</b></font>'
-        "</td></tr>"
-        f'<tr><td align="left"><font color="{_MUTED}">{cards.shown(summary, 140)}</font></td></tr>'
-        f'<tr><td height="6"></td></tr><tr><td align="left">{table}</td></tr>'
-        f'<tr><td height="6"></td></tr><tr><td align="left">{_legend()}</td></tr></table>'
-    )
-    return (
-        "digraph {\n"
-        "  graph [bgcolor=white pad=0.15 margin=0];\n"
-        f'  node [shape=plain fontname="{layout.FONT}" fontsize=11];\n'
-        f"  shape [label=<{label}>];\n}}\n"
-    )
-
-
 def _legend() -> str:
     return (
-        f'<font color="{_MUTED}" point-size="10">'
+        f'<font color="{MUTED}" point-size="10">'
         + "".join(
             f'<font color="{colour}" point-size="13">■</font> {name}    '
             for name, (colour, _) in _FAMILIES.items()

@@ -68,11 +68,11 @@ class Copy:
     whole: bool
     candidates: tuple[Mapping[str, Any], ...]
 
-    def finds(self, operation: Operation) -> Iterator[dict[str, Any]]:
-        """*operation* as finds with values in place, up to `RUNS` of different documents each."""
+    def finds(self, operation: Operation, *, runs: int = RUNS) -> Iterator[dict[str, Any]]:
+        """*operation* as finds with values in place, up to *runs* with those of different documents."""
         filled = (with_values(operation.filter, each, self.candidates) for each in self.candidates)
         different = {repr(query): query for query in filled if query is not None}
-        for query in itertools.islice(different.values(), RUNS):
+        for query in itertools.islice(different.values(), runs):
             find: dict[str, Any] = {"find": self.target.name, "filter": query}
             if operation.sort:
                 find["sort"] = dict(operation.sort)
