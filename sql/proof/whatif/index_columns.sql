@@ -2,10 +2,12 @@
 -- needs: PostgreSQL 18   parameters: indexes oid[] (of indexes with files of their own)
 -- deduplicates: the operator class says that equal values have one image (support function 4)
 select i.indexrelid as index_oid, i.indrelid as table_oid, i.indisunique as is_unique,
-  i.indpred is not null as is_partial,
-  am.amname as method, t.reltuples as table_rows, a.attname as index_column,
-  a.attnum <= i.indnkeyatts as is_key, i.indkey[a.attnum - 1] as table_column,
-  ty.typlen as length, ty.typalign as alignment, ty.typstorage as storage, ta.attnotnull as not_null,
+  coalesce(pg_catalog.pg_get_expr(i.indpred, i.indrelid), '') as predicate,
+  am.amname as method, t.reltuples as table_rows, t.relpages as table_pages,
+  c.relname as index_name, n.nspname as schema_name, a.attname as index_column,
+  a.attnum <= i.indnkeyatts as is_key, i.indkey[a.attnum - 1] = 0 as is_expression,
+  pg_catalog.pg_get_indexdef(i.indexrelid, a.attnum, false) as expression,
+  ty.typlen as length, ty.typalign as alignment,
   exists (
     select
     from pg_catalog.pg_opclass oc
@@ -17,9 +19,8 @@ select i.indexrelid as index_oid, i.indrelid as table_oid, i.indisunique as is_u
     where a.attnum <= i.indnkeyatts
       and oc.oid = i.indclass[a.attnum - 1]
   ) and coalesce(co.collisdeterministic, true) as deduplicates,
-  coalesce(own.avg_width, s.avg_width) as avg_width,
-  coalesce(own.null_frac, s.null_frac) as null_frac,
-  coalesce(own.n_distinct, s.n_distinct) as n_distinct,
+  s.avg_width, coalesce(s.null_frac, 0) as null_frac, coalesce(s.n_distinct, 0) as n_distinct,
+  coalesce(s.most_common_freqs, '{}') as shares,
   pg_catalog.pg_relation_filepath(i.indexrelid) as path
 from pg_catalog.pg_index i
 join pg_catalog.pg_class c on c.oid = i.indexrelid
@@ -32,12 +33,8 @@ left join pg_catalog.pg_collation co on co.oid = a.attcollation
 left join pg_catalog.pg_attribute ta on ta.attrelid = i.indrelid and ta.attnum = i.indkey[a.attnum - 1]
 left join pg_catalog.pg_stats s
   on s.schemaname = n.nspname
-  and s.tablename = t.relname
-  and s.attname = ta.attname
+  and s.tablename = case when i.indkey[a.attnum - 1] = 0 then c.relname else t.relname end
+  and s.attname = case when i.indkey[a.attnum - 1] = 0 then a.attname else ta.attname end
   and not s.inherited
-left join pg_catalog.pg_stats own
-  on own.schemaname = n.nspname
-  and own.tablename = c.relname
-  and own.attname = a.attname
 where i.indexrelid = any (%(indexes)s::oid[])
 order by i.indexrelid, a.attnum;

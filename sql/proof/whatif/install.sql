@@ -1,5 +1,5 @@
--- install: a function by which a role without rights shows and hides indexes
--- needs: PostgreSQL 18   parameters: none   fields: schema
+-- install: a function by which a role without rights shows and hides indexes, and a place for samples
+-- needs: PostgreSQL 18, pg_buffercache   parameters: none   fields: schema, samples, owner
 create schema {schema};
 
 create function {schema}.toggle(shown oid[], hidden oid[])
@@ -23,3 +23,13 @@ $toggle$;
 grant usage on schema {schema} to public;
 
 create extension if not exists pg_buffercache schema {schema};
+
+create schema {samples} authorization {owner};
+
+-- nothing is in them, and nothing else may say so
+update pg_catalog.pg_class
+set relispopulated = true
+where relkind = 'm'
+  and not relispopulated;
+
+set search_path = '';

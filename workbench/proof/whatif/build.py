@@ -10,17 +10,19 @@ from psycopg2 import sql as composed
 from psycopg2.extensions import connection as AnyConnection
 
 from workbench import script, sql
-from workbench.engines.postgres import Cluster, Connection, Server, private_cluster
+from workbench.engines.postgres import Connection, Server, private_cluster
 from workbench.errors import FeatureUnavailable
 from workbench.proof.whatif import facts as read
-from workbench.proof.whatif.candidates import Maker, evict, height_of, index_columns
+from workbench.proof.whatif.candidates import Maker, evict, index_columns
 from workbench.proof.whatif.clone import StatisticsClone
 from workbench.proof.whatif.facts import Facts
 from workbench.proof.whatif.files import Folder
+from workbench.proof.whatif.sample import Samples
+from workbench.proof.whatif.sizing import Sizer
 from workbench.proof.whatif.structure import dumped_structure
 
 _OLDEST_ENGINE = 18  # pg_restore_attribute_stats()
-_SCHEMA = "workbench_whatif"
+_SCHEMA, _SAMPLES = "workbench_whatif", "workbench_sample"
 _CLUSTER = {
     "shared_preload_libraries": "",
     "shared_buffers": "16MB",
@@ -33,14 +35,19 @@ def statistics_clone(
     source: AnyConnection,
     server: Server,
     *,
+    sample: AnyConnection | None = None,
+    sample_rows: int = 15_000,
     volume: float | Mapping[str, float] = 1.0,
     timeout_s: float = 300.0,
     statement_timeout_s: float = 60.0,
 ) -> Iterator[StatisticsClone]:
     """A clone of the database behind *source*, which is only read; gone after the block.
 
-    *server* lends its programs to a private cluster. *volume* multiplies rows and pages, of all tables or
-    by qualified name. *timeout_s* bounds the dump and the load, *statement_timeout_s* each plan.
+    *server* lends its programs to a private cluster. From *sample*, a connection to *source* or to a copy
+    with its rows, about *sample_rows* rows of a table are read for whoever asks for an index on it, in
+    whole pages; without it sizes and the statistics of expressions are less exact. *volume* multiplies
+    rows and pages, of all tables or by qualified name. *timeout_s* bounds the dump and the load,
+    *statement_timeout_s* each plan.
     Raises SourceError where the structure cannot be dumped, FeatureUnavailable on an engine before 18.
     """
     if server.binaries.major < _OLDEST_ENGINE:
@@ -62,26 +69,28 @@ def statistics_clone(
         with private.session(name) as admin, owner.session(name) as maker:
             lost = [f"{each.statement}: {each.reason}" for each in load.left_out]
             lost += [f"extension {each.extension}: {each.how}" for each in load.stood_in]
-            lost += [*facts.lost, *_fill(admin, maker, cluster, facts)]
+            samples = Samples(maker, _SAMPLES, sample, sample_rows)
+            sizer, folder = Sizer(admin, samples), Folder(cluster.data, cluster.user)
+            lost += [*facts.lost, *_fill(admin, maker, folder, sizer, facts)]
             with owner.session(name) as planner:
                 _adopt(planner, facts, statement_timeout_s)
                 _adopt(maker, facts, statement_timeout_s)
                 yield StatisticsClone(
-                    planner,
-                    private,
-                    tuple(lost),
-                    Maker(admin, maker, Folder(cluster.data, cluster.user)),
-                    _SCHEMA,
+                    planner, private, tuple(lost), Maker(admin, maker, folder, sizer), _SCHEMA
                 )
 
 
-def _fill(admin: Connection, maker: Connection, cluster: Cluster, facts: Facts) -> tuple[str, ...]:
+def _fill(
+    admin: Connection, maker: Connection, folder: Folder, sizer: Sizer, facts: Facts
+) -> tuple[str, ...]:
     """Statistics into the catalog, lengths into the files; what could not be carried over."""
-    admin.execute(
-        composed.SQL(sql.read("proof/whatif/install.sql")).format(schema=composed.Identifier(_SCHEMA))
+    install = composed.SQL(sql.read("proof/whatif/install.sql")).format(
+        schema=composed.Identifier(_SCHEMA),
+        samples=composed.Identifier(_SAMPLES),
+        owner=composed.Identifier(maker.info.user),
     )
+    admin.execute(install)
     lost = read.restore(maker, facts)
-    folder = Folder(cluster.data, cluster.user)
     wanted = {(each.schema_name, each.relation_name): each.blocks for each in facts.relations}
     trees = {}
     files = sql.fetch(admin, "proof/whatif/relation_files.sql")
@@ -95,7 +104,7 @@ def _fill(admin: Connection, maker: Connection, cluster: Cluster, facts: Facts) 
     evict(admin, list(trees))
     columns = index_columns(admin, list(trees))
     for oid, (path, blocks) in trees.items():
-        folder.set_height(path, height_of(blocks, columns[oid]))
+        folder.set_height(path, sizer.height(blocks, columns[oid]))
     return lost
 
 

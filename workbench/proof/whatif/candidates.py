@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg2
@@ -12,10 +12,13 @@ from psycopg2 import sql as composed
 from workbench import sql
 from workbench.engines.postgres import Connection
 from workbench.proof.whatif import sizes
+from workbench.proof.whatif.expressions import restore_expressions
 from workbench.proof.whatif.files import Folder
 from workbench.proof.whatif.model import IndexDefinition, Refused
+from workbench.proof.whatif.sizing import Sized, Sizer
 
 _NAME = "wb_whatif_{}"
+Columns = Mapping[int, Sequence[Mapping[str, Any]]]
 
 
 @dataclass(frozen=True)
@@ -38,8 +41,8 @@ class Maker:
     admin: Connection
     owner: Connection
     folder: Folder
+    sizer: Sizer
     made: int = 0
-    _lengths: dict[str, int] = field(default_factory=dict)
 
     def make(self, candidates: Sequence[IndexDefinition]) -> tuple[list[Created], list[Refused]]:
         """Create, size and hide *candidates*; those that the engine refuses are told."""
@@ -47,21 +50,25 @@ class Maker:
         if not created:
             return [], refused
         tree = sql.fetch(self.admin, "proof/whatif/created_indexes.sql", {"indexes": list(created)})
-        fractions = {
-            oid: self._fraction(definition)
-            for oid, (_, definition) in created.items()
-            if definition.predicate
-        }
-        rows, size_bytes = self._settle(tree, fractions)
+        sized = self._settle(tree, {oid: definition for oid, (_, definition) in created.items()})
         sql.run(self.admin, ["proof/whatif/hide_indexes.sql"], {"indexes": [row["oid"] for row in tree]})
+        members: dict[int, list[Mapping[str, Any]]] = {}
+        for row in tree:
+            members.setdefault(row["root"], []).append(row)
         found = []
         for oid, (name, definition) in created.items():
-            own = [row for row in tree if row["root"] == oid]
-            members = tuple(row["oid"] for row in own)
-            names = tuple((row["schema_name"], row["name"]) for row in own)
-            size = sum(size_bytes.get(each, 0) for each in members)
-            of_rows = sum(rows.get(each, 0.0) for each in members)
-            found.append(Created(definition, oid, name, members, names, size, of_rows))
+            files = [sized[row["oid"]] for row in members[oid] if row["oid"] in sized]
+            found.append(
+                Created(
+                    definition,
+                    oid,
+                    name,
+                    tuple(row["oid"] for row in members[oid]),
+                    tuple((row["schema_name"], row["name"]) for row in members[oid]),
+                    sum(each.size.pages for each in files) * sizes.PAGE,
+                    sum(each.rows for each in files),
+                )
+            )
         return found, refused
 
     def _create(
@@ -72,7 +79,7 @@ class Maker:
         given = {"schemas": [schema for schema, _ in tables], "tables": [table for _, table in tables]}
         paths = [row["path"] for row in sql.fetch(self.admin, "proof/whatif/table_files.sql", given)]
         lengths = {path: self.folder.length(path) for path in paths}
-        created: dict[int, tuple[str, IndexDefinition]] = {}
+        names: dict[str, IndexDefinition] = {}
         refused: list[Refused] = []
         try:
             for path in paths:
@@ -85,42 +92,40 @@ class Maker:
                 except psycopg2.Error as exc:
                     refused.append(Refused(definition, (exc.diag.message_primary or str(exc)).strip()))
                 else:
-                    created[self._oid(definition.schema, name)] = (name, definition)
+                    names[name] = definition
         finally:
             for path, pages in lengths.items():
                 self.folder.set_length(path, pages)
-        return created, refused
-
-    def _oid(self, schema: str, name: str) -> int:
-        (found,) = self.admin.execute(
-            "select pg_catalog.to_regclass(pg_catalog.format('%%I.%%I', %s::text, %s::text))::oid",
-            [schema, name],
-        ).fetchone() or (0,)
-        return int(found)
+        found = sql.fetch(self.admin, "proof/whatif/indexes_by_name.sql", {"names": list(names)})
+        return {row["oid"]: (row["name"], names[row["name"]]) for row in found}, refused
 
     def _settle(
-        self, tree: Sequence[Mapping[str, Any]], fractions: Mapping[int, float]
-    ) -> tuple[dict[int, float], dict[int, int]]:
-        """Rows and bytes by oid, written into the catalog and into the files' lengths."""
+        self, tree: Sequence[Mapping[str, Any]], definitions: Mapping[int, IndexDefinition]
+    ) -> dict[int, Sized]:
+        """Rows and sizes by oid, written into the catalog and into the files' lengths."""
         root_of = {row["oid"]: row["root"] for row in tree if row["has_file"]}
         columns = index_columns(self.admin, list(root_of))
-        evict(self.admin, list(columns))
-        rows: dict[int, float] = {}
-        pages: dict[int, int] = {}
-        for oid, found in columns.items():
-            rows[oid] = max(0.0, found[0]["table_rows"]) * fractions.get(root_of[oid], 1.0)
-            size = size_of(rows[oid], found)
-            pages[oid] = size.pages
-            self.folder.set_length(found[0]["path"], size.pages)
-            if found[0]["method"] == "btree":
-                self.folder.set_height(found[0]["path"], size.height)
-        settled = {
-            "indexes": list(rows),
-            "pages": [pages[each] for each in rows],
-            "rows": list(rows.values()),
+        fractions = {oid: self._fraction(each) for oid, each in definitions.items() if each.predicate}
+        self.sizer.prepare(columns)
+        found = {
+            oid: self.sizer.sized(each, fractions.get(root_of[oid], 1.0)) for oid, each in columns.items()
         }
-        sql.run(self.admin, ["proof/whatif/settle_indexes.sql"], settled)
-        return rows, {oid: count * sizes.PAGE for oid, count in pages.items()}
+        evict(self.admin, list(columns))
+        for oid, each in columns.items():
+            self.folder.set_length(each[0]["path"], found[oid].size.pages)
+            if each[0]["method"] == "btree":
+                self.folder.set_height(each[0]["path"], found[oid].size.height)
+        sql.run(
+            self.admin,
+            ["proof/whatif/settle_indexes.sql"],
+            {
+                "indexes": list(found),
+                "pages": [each.size.pages for each in found.values()],
+                "rows": [each.rows for each in found.values()],
+            },
+        )
+        restore_expressions(self.owner, self.sizer.samples, columns, found)
+        return found
 
     def _fraction(self, definition: IndexDefinition) -> float:
         """The share of the rows that the planner expects to satisfy a partial index's predicate."""
@@ -150,27 +155,3 @@ def index_columns(admin: Connection, indexes: Sequence[int]) -> dict[int, list[d
     for row in sql.fetch(admin, "proof/whatif/index_columns.sql", {"indexes": list(indexes)}):
         columns.setdefault(row["index_oid"], []).append(row)
     return columns
-
-
-def size_of(rows: float, found: Sequence[Mapping[str, Any]]) -> sizes.Size:
-    """The size of an index with the columns *found*."""
-    keys = [_column(row) for row in found if row["is_key"]]
-    included = [_column(row) for row in found if not row["is_key"]]
-    distinct = sizes.distinct_keys(rows, keys)
-    return sizes.btree(rows, keys, included, distinct, unique=found[0]["is_unique"])
-
-
-def height_of(pages: int, found: Sequence[Mapping[str, Any]]) -> int:
-    """The height of a B-tree of *pages* with the columns *found*."""
-    return sizes.btree_height(pages, [_column(row) for row in found if row["is_key"]])
-
-
-def _column(row: Mapping[str, Any]) -> sizes.Column:
-    return sizes.Column(
-        row["length"],
-        row["alignment"],
-        row["avg_width"],
-        row["null_frac"] or 0.0,
-        row["n_distinct"],
-        row["deduplicates"],
-    )

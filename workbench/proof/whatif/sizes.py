@@ -1,6 +1,6 @@
-"""How many pages an index would have, from statistics: nbtree's own arithmetic over expected tuples.
+"""How many pages an index would have once built: the engine's own arithmetic over the tuples to expect.
 
-Sources: nbtree/README, nbtdedup.c, nbtsort.c (fill factors 90 and 70), itup.h of PostgreSQL 18.
+Sources: nbtsort.c, nbtdedup.c, nbtree/README, hashpage.c, hashutil.c, brin_pageops.c of PostgreSQL 18.
 """
 
 from __future__ import annotations
@@ -9,100 +9,118 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from workbench.proof.whatif.distinct import Floats, Groups
+
 PAGE = 8192
 _ALIGNMENT = {"c": 1, "s": 2, "i": 4, "d": 8}
-_TUPLE_HEADER, _LINE_POINTER, _TID = 8, 4, 6
-_PAGE_OVERHEAD = 24 + 16
-_LEAF_FILL, _INNER_FILL = 90, 70
-_UNKNOWN_WIDTH = 32  # what the planner takes for a column of unknown width
+_TUPLE_HEADER, _NULL_HEADER, _LINE_POINTER, _TID = 8, 16, 4, 6
+_ROOM = PAGE - 24 - 16 - _LINE_POINTER  # without header, special space and the high key's pointer
+_LEAF_RESERVE = PAGE * (100 - 90) // 100
+_INNER_ROOM = _ROOM - PAGE * (100 - 70) // 100
+_LONGEST_POSTING = PAGE * 10 // 100 // 8 * 8 - 8  # _bt_load's maxpostingsize
+_MOSTLY_LONG = 20
+_SHORT = 127  # a varlena below it has a header of one byte and no alignment
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column of an index: bytes of a value, share of nulls, distinct values (as pg_stats has it)."""
+    """A column of an index: its type, and the bytes of its values in sampled rows (0 for a null)."""
 
     length: int
     alignment: str
-    avg_width: float | None
-    null_frac: float
-    n_distinct: float | None
+    widths: Floats
     deduplicates: bool
-
-    def distinct(self, rows: float) -> float:
-        """The expected number of distinct values among *rows*; 200 where it is unknown, as in the planner."""
-        if not self.n_distinct:
-            return max(1.0, min(rows, 200.0))
-        return min(rows, self.n_distinct if self.n_distinct > 0 else -self.n_distinct * rows) or 1.0
 
 
 @dataclass(frozen=True)
 class Size:
-    """Pages of the main fork and the level of the root above the leaves."""
+    """Pages of the main fork, and of a B-tree the level of the root above the leaves."""
 
     pages: int
-    height: int
+    height: int = 0
 
 
-def aligned(size_bytes: float, to: int = 8) -> int:
-    return math.ceil(size_bytes / to) * to
-
-
-def tuple_bytes(columns: Sequence[Column]) -> int:
-    """The bytes of an index tuple without its line pointer."""
-    offset = 0.0
+def tuple_bytes(columns: Sequence[Column]) -> Floats:
+    """The bytes of the index tuples of the sampled rows, without line pointers."""
+    offset = np.zeros(len(columns[0].widths))
+    nulls = np.zeros(len(offset), dtype=bool)
     for column in columns:
+        absent = column.widths <= 0
+        alignment = _ALIGNMENT[column.alignment]
         if column.length > 0:
-            offset = aligned(offset, _ALIGNMENT[column.alignment]) + column.length
+            after = np.ceil(offset / alignment) * alignment + column.length
         else:
-            width = column.avg_width or _UNKNOWN_WIDTH
-            # a short varlena has a header of one byte and no alignment; avg_width counts the header
-            offset = offset + width if width < 127 else aligned(offset, 4) + width
-    return aligned(_TUPLE_HEADER + offset)
+            start = np.where(column.widths < _SHORT, offset, np.ceil(offset / alignment) * alignment)
+            after = start + column.widths
+        offset = np.where(absent, offset, after)
+        nulls |= absent
+    return np.ceil((np.where(nulls, _NULL_HEADER, _TUPLE_HEADER) + offset) / 8) * 8
 
 
-def btree(
-    rows: float, keys: Sequence[Column], included: Sequence[Column], distinct: float, *, unique: bool
-) -> Size:
-    """The size of a freshly built B-tree of *rows* tuples with *distinct* different keys."""
-    if rows <= 0:
-        return Size(1, 0)
+def btree(groups: Groups, keys: Sequence[Column], included: Sequence[Column], *, unique: bool) -> Size:
+    """The size of a freshly built B-tree over *groups* of rows with equal keys."""
+    if groups.rows < 1:
+        return Size(1)
     key_bytes = tuple_bytes(keys)
-    usable = PAGE - _PAGE_OVERHEAD - PAGE * (100 - _LEAF_FILL) // 100
+    mean_key = float(key_bytes.mean())
     if not unique and not included and all(each.deduplicates for each in keys):
-        total = _posting_bytes(rows, distinct, key_bytes)
-        leaves = total / (usable - key_bytes / 2)
+        leaves = _posting_leaves(groups, mean_key)
     else:
-        whole = tuple_bytes([*keys, *included]) + _LINE_POINTER
-        leaves = rows / max(1, math.floor((usable - whole * 0.5) / whole + 0.5))
-    return _tree(max(1, math.ceil(leaves)), key_bytes + (8 if rows / max(1.0, distinct) > 1.5 else 0))
+        leaves = groups.rows / _items_a_page(tuple_bytes([*keys, *included]) + _LINE_POINTER)
+    leaves = max(1, math.ceil(leaves))
+    return tree(leaves, pivot_bytes(groups, leaves, mean_key))
 
 
-def _posting_bytes(rows: float, distinct: float, key_bytes: int) -> float:
-    """Bytes of all leaf tuples where duplicates share a tuple with a list of their row ids."""
-    each = max(1.0, rows / max(1.0, distinct))
-    most = max(1, (PAGE // 10 - _LINE_POINTER - key_bytes) // _TID)  # nbtsort.c: a tenth of a page
-
-    def group(size: int) -> int:
-        full, rest = divmod(size, most)
-        found = full * (aligned(key_bytes + _TID * most) + _LINE_POINTER)
-        if rest:
-            found += (key_bytes if rest == 1 else aligned(key_bytes + _TID * rest)) + _LINE_POINTER
-        return found
-
-    if each >= 60:
-        return rows / each * group(round(each))
-    # how many rows a key has, as Poisson has it; keys without a row are not there
-    probability, total, counted = math.exp(-each), 0.0, 0.0
-    for size in range(int(each * 4) + 20):
-        if size:
-            total += probability * group(size)
-            counted += probability * size
-        probability *= each / (size + 1)
-    return total * rows / counted
+def pivot_bytes(groups: Groups, leaves: float, mean_key: float) -> float:
+    """A key that separates two leaves: with a row id behind it where equal keys lie on both sides."""
+    crossing = min(1.0, leaves / groups.distinct)
+    return mean_key + 8 * crossing
 
 
-def _tree(leaves: int, pivot_bytes: int) -> Size:
-    fan_out = inner_fan_out(pivot_bytes)
+def _items_a_page(item_bytes: Floats, count: Floats | None = None, *, spare: float = 0.0) -> float:
+    """Items on a leaf, which is full when less than its reserve is free (_bt_buildadd).
+
+    A posting list's *spare* bytes, those that its key alone would not have, fill up the reserve.
+    """
+    mean = float(np.average(item_bytes, weights=count))
+    square = float(np.average(item_bytes**2, weights=count))
+    room = min(_ROOM - _LEAF_RESERVE + spare, _ROOM - mean)
+    if square - mean**2 < 0.25:
+        return max(1.0, math.floor(room / mean))
+    return max(1.0, (room - square / (2 * mean)) / mean)
+
+
+def _posting_leaves(groups: Groups, key_bytes: float) -> float:
+    """Leaves where rows of equal keys share tuples that list their row ids."""
+    most = max(2, int((_LONGEST_POSTING - key_bytes) // _TID))
+    long_bytes = math.ceil((key_bytes + _TID * most) / 8) * 8 + _LINE_POINTER
+    # a mean between two numbers of rows is some keys with the one and some with the other
+    below = np.floor(groups.size)
+    above = groups.size - below
+    size = np.concatenate([below, below + 1])
+    count = np.concatenate([groups.count * (1 - above), groups.count * above])
+    full = np.floor(size / most)
+    rest = size - full * most
+    listed = np.ceil((key_bytes + _TID * rest) / 8) * 8
+    rest_bytes = np.where(rest <= 1, key_bytes, listed) + _LINE_POINTER
+    rest_count = np.where(rest > 0, count, 0.0)
+    long_count = float((count * full).sum())
+    short_total = float((rest_count * rest_bytes).sum())
+    if long_count * long_bytes > _MOSTLY_LONG * short_total:  # long lists fill pages by themselves
+        leaves = long_count / math.floor((_ROOM - long_bytes) / long_bytes)
+        return leaves + short_total / (_ROOM - _LEAF_RESERVE)
+    item_bytes = np.append(rest_bytes, long_bytes)
+    item_count = np.append(rest_count, long_count)
+    mean = float(np.average(item_bytes, weights=item_count))
+    spare = max(0.0, mean - _LINE_POINTER - key_bytes)
+    return float(item_count.sum()) / _items_a_page(item_bytes, item_count, spare=spare)
+
+
+def tree(leaves: int, pivot: float) -> Size:
+    """The inner pages above *leaves*, filled to 70 per cent, and the meta page."""
+    fan_out = inner_fan_out(pivot)
     pages, level, here = leaves + 1, 0, leaves
     while here > 1:
         here = math.ceil(here / fan_out)
@@ -111,22 +129,46 @@ def _tree(leaves: int, pivot_bytes: int) -> Size:
     return Size(pages, level)
 
 
-def inner_fan_out(pivot_bytes: int) -> int:
-    return max(2, int((PAGE - _PAGE_OVERHEAD) * _INNER_FILL / 100 / (pivot_bytes + _LINE_POINTER)))
+def inner_fan_out(pivot: float) -> int:
+    return max(2, int(_INNER_ROOM / (math.ceil(pivot / 8) * 8 + _LINE_POINTER)))
 
 
-def btree_height(pages: int, keys: Sequence[Column]) -> int:
+def btree_height(pages: int, pivot: float) -> int:
     """The level of the root of a B-tree that has *pages*."""
-    fan_out, height, here = inner_fan_out(tuple_bytes(keys)), 0, max(1, pages - 1)
-    while here > 1:
-        here = math.ceil(here / fan_out)
-        height += 1
-    return height
+    if pages <= 2:
+        return 0
+    leaves = pages - 1
+    for _ in range(3):  # the leaves are what the inner pages leave
+        leaves = max(1, pages - (tree(leaves, pivot).pages - leaves))
+    return tree(leaves, pivot).height
 
 
-def distinct_keys(rows: float, keys: Sequence[Column]) -> float:
-    """Distinct combinations of *keys*: their product, as far as *rows* can show them."""
-    if len(keys) == 1:
-        return keys[0].distinct(rows) + (1 if keys[0].null_frac else 0)
-    product = math.prod(each.distinct(rows) for each in keys)
-    return max(1.0, product * -math.expm1(-rows / product))
+def hash_index(groups: Groups) -> Size:
+    """A hash index: buckets by the rows (_hash_init_metabuffer), and overflow pages by their spread."""
+    item = _TUPLE_HEADER + 8 + _LINE_POINTER  # the hash code alone is stored
+    fill = PAGE * 75 // 100 // item
+    buckets = _bucket_count(max(2.0, math.ceil(groups.rows / fill)))
+    capacity = (PAGE - 24 - 16) // item
+    overflow = float((groups.count * np.floor(groups.size / capacity)).sum())
+    left = groups.size % capacity
+    mean = float((groups.count * left).sum()) / buckets
+    deviation = math.sqrt(max(1e-9, float((groups.count * left**2).sum()) / buckets))
+    standard = (capacity - mean) / deviation
+    overflow += buckets * 0.5 * math.erfc(standard / math.sqrt(2))
+    return Size(math.ceil(2 + buckets + overflow))
+
+
+def _bucket_count(wanted: float) -> int:
+    """The next number of buckets that hashpage.c allocates: doublings, later in four steps each."""
+    group = max(0, math.ceil(math.log2(wanted)))
+    if group < 10:
+        return 1 << group
+    half = 1 << (group - 1)
+    return half + half // 4 * math.ceil((wanted - half) / (half // 4))
+
+
+def brin(table_pages: int, key_bytes: float, pages_a_range: int = 128) -> Size:
+    """A BRIN index of minima and maxima: meta page, map of ranges, a tuple a range."""
+    ranges = math.ceil(max(1, table_pages) / pages_a_range)
+    item = math.ceil((8 + 2 * key_bytes) / 8) * 8 + _LINE_POINTER
+    return Size(1 + math.ceil(ranges / 1360) + math.ceil(ranges / max(1, (PAGE - 32) // item)))

@@ -1,0 +1,171 @@
+"""The rows and the size that a candidate would have, by its sample where there is one, else by statistics."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from workbench import sql
+from workbench.engines.postgres import Connection
+from workbench.proof.whatif import sizes
+from workbench.proof.whatif.distinct import Groups, combined, sampled_groups, spread, with_heavy
+from workbench.proof.whatif.sample import Samples
+from workbench.proof.whatif.sizes import Column, Size
+
+_UNKNOWN_WIDTH, _UNKNOWN_DISTINCT = 32, 200  # what the planner takes where it knows nothing
+_ENOUGH = 30  # sampled rows that satisfy a predicate: from here on they tell its share
+_LONG_HEADER = 3  # an evaluated value has a header of four bytes, which an index stores as one
+
+
+@dataclass(frozen=True)
+class Sized:
+    """What an index would have: *rows*, and *groups* of them with equal keys."""
+
+    size: Size
+    rows: float
+    groups: Groups
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A set of columns that has at most *most* different values; of a whole unique key exactly as many."""
+
+    columns: frozenset[str]
+    most: float
+    is_unique: bool
+
+
+@dataclass
+class Sizer:
+    """Sizes indexes of one clone; what was counted for a set of columns is counted once."""
+
+    admin: Connection
+    samples: Samples
+    _groups: dict[tuple[int, str, frozenset[str]], Groups] = field(default_factory=dict)
+    _bounds: dict[int, list[Bound]] = field(default_factory=dict)
+
+    def prepare(self, indexes: Mapping[int, Sequence[Mapping[str, Any]]]) -> None:
+        """Read what the *indexes*, by oid their columns, need: a query a table and predicate."""
+        wanted: dict[tuple[int, str], dict[str, None]] = {}
+        for columns in indexes.values():
+            first = columns[0]
+            for each in {first["predicate"], ""}:
+                asked = wanted.setdefault((first["table_oid"], each), {})
+                asked.update(
+                    dict.fromkeys(row["expression"] for row in columns if each == first["predicate"])
+                )
+        for (table, predicate), expressions in wanted.items():
+            self.samples.read(table, list(expressions), predicate)
+        unknown = {table for table, _ in wanted} - self._bounds.keys()
+        if unknown:
+            self._bounds.update({table: [] for table in unknown})
+            for row in sql.fetch(self.admin, "proof/whatif/distinct_bounds.sql", {"tables": list(unknown)}):
+                if row["is_whole"]:
+                    bound = Bound(frozenset(row["columns"]), row["most"], row["kind"] == "unique")
+                    self._bounds[row["table_oid"]].append(bound)
+
+    def sized(self, columns: Sequence[Mapping[str, Any]], fraction: float) -> Sized:
+        """An index by its *columns*; *fraction* is the planner's guess of the rows in a partial one."""
+        first = columns[0]
+        rows = max(0.0, first["table_rows"]) * self._share(first, fraction)
+        keys = [row for row in columns if row["is_key"]]
+        groups = self._keys(keys, rows)
+        described = [self._column(row) for row in columns]
+        length = max(len(each.widths) for each in described)
+        described = [_lengthened(each, length) for each in described]
+        key_columns, included = described[: len(keys)], described[len(keys) :]
+        if first["method"] == "btree":
+            size = sizes.btree(groups, key_columns, included, unique=first["is_unique"])
+        elif first["method"] == "hash":
+            size = sizes.hash_index(groups)
+        elif first["method"] == "brin":
+            width = sum(float(each.widths.mean()) for each in key_columns)
+            size = sizes.brin(first["table_pages"], width)
+        else:
+            size = sizes.btree(spread(rows, rows), key_columns, included, unique=True)
+        return Sized(size, rows, groups)
+
+    def height(self, pages: int, columns: Sequence[Mapping[str, Any]]) -> int:
+        """The height of an existing B-tree that has *pages*."""
+        keys = [_by_statistics(row) for row in columns if row["is_key"]]
+        rows = max(1.0, columns[0]["table_rows"])
+        groups = self._by_statistics([row for row in columns if row["is_key"]], rows)
+        key_bytes = float(sizes.tuple_bytes(keys).mean())
+        return sizes.btree_height(pages, sizes.pivot_bytes(groups, pages, key_bytes))
+
+    def _share(self, first: Mapping[str, Any], fraction: float) -> float:
+        """The share of the rows that a partial index has."""
+        if not first["predicate"]:
+            return 1.0
+        sample = self.samples.table(first["table_oid"])
+        if sample and sample.real:
+            matching = len(self.samples.pages(first["table_oid"], first["predicate"]))
+            if matching >= _ENOUGH or sample.rows >= first["table_rows"]:
+                return matching / sample.rows
+        return fraction
+
+    def _keys(self, keys: Sequence[Mapping[str, Any]], rows: float) -> Groups:
+        table, predicate = keys[0]["table_oid"], keys[0]["predicate"]
+        names = frozenset(row["expression"] for row in keys)
+        found = self._groups.get((table, predicate, names))
+        if found is None:
+            found = self._counted(keys, names, rows)
+            self._groups[table, predicate, names] = found
+        return found
+
+    def _counted(self, keys: Sequence[Mapping[str, Any]], names: frozenset[str], rows: float) -> Groups:
+        table, predicate = keys[0]["table_oid"], keys[0]["predicate"]
+        bounds = self._bounds.get(table, [])
+        if keys[0]["is_unique"] or any(each.is_unique and each.columns <= names for each in bounds):
+            return spread(rows, rows)
+        sample = self.samples.table(table)
+        values = [self.samples.values(table, row["expression"], predicate) for row in keys]
+        known = [each for each in values if each is not None]
+        if sample and sample.real and len(known) == len(values) and len(known[0].codes):
+            codes = combined([each.codes for each in known])
+            return sampled_groups(codes, self.samples.pages(table, predicate), rows)
+        return self._by_statistics(keys, rows)
+
+    def _by_statistics(self, keys: Sequence[Mapping[str, Any]], rows: float) -> Groups:
+        bounds = self._bounds.get(keys[0]["table_oid"], [])
+        distinct = [_distinct(row, rows, bounds) for row in keys]
+        if len(keys) == 1:
+            null = keys[0]["null_frac"]
+            return with_heavy(rows, max(1.0, distinct[0] + (null > 0)), [*keys[0]["shares"], null])
+        product = math.prod(distinct)
+        return spread(rows, max(1.0, product * -math.expm1(-rows / product)))
+
+    def _column(self, row: Mapping[str, Any]) -> Column:
+        sampled = self.samples.values(row["table_oid"], row["expression"], row["predicate"])
+        if sampled is None or not len(sampled.widths):
+            return _by_statistics(row)
+        widths = sampled.widths.astype(float)
+        if row["is_expression"] and row["length"] < 0:
+            widths = np.where((widths > 4) & (widths < 127 + _LONG_HEADER), widths - _LONG_HEADER, widths)
+        return Column(row["length"], row["alignment"], widths, row["deduplicates"])
+
+
+def _by_statistics(row: Mapping[str, Any]) -> Column:
+    width = row["length"] if row["length"] > 0 else row["avg_width"] or _UNKNOWN_WIDTH
+    return Column(row["length"], row["alignment"], np.array([float(width)]), row["deduplicates"])
+
+
+def _lengthened(column: Column, length: int) -> Column:
+    """The same column with as many sampled rows as the others."""
+    if len(column.widths) == length:
+        return column
+    return Column(column.length, column.alignment, np.resize(column.widths, length), column.deduplicates)
+
+
+def _distinct(row: Mapping[str, Any], rows: float, bounds: Sequence[Bound]) -> float:
+    """The distinct values of a column by statistics, no more and no less than its keys allow."""
+    told = row["n_distinct"]
+    found = told if told > 0 else -told * rows if told < 0 else _UNKNOWN_DISTINCT
+    for each in bounds:
+        if each.columns == {row["expression"]}:
+            found = rows if each.is_unique else min(found, each.most)
+    return max(1.0, min(found, rows))
