@@ -10,6 +10,7 @@ select
   c.relkind = 'm' as is_view,
   c.relpersistence = 'u' as is_unlogged,
   root.oid as root,
+  coalesce(root.relname, c.relname) as root_name,
   pg_catalog.format('%%I.%%I', coalesce(rn.nspname, n.nspname), coalesce(root.relname, c.relname)) as root_title,
   c.relpages as pages,
   case

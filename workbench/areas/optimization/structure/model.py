@@ -44,6 +44,7 @@ class Limits:
     hot_share: float = 0.5
     toast_bytes: int = 50_000_000
     column_check_s: float = 10.0
+    column_rows: int = 1_000
     partition_bytes: int = 20_000_000_000
     exact_s: float = 120.0
 
@@ -159,6 +160,7 @@ class TableFacts:
     is_view: bool
     is_unlogged: bool
     root: int | None
+    root_name: str
     root_title: str  # the partitioned table that it belongs to, or itself
     pages: int  # as of the last VACUUM or ANALYZE
     rows: float | None

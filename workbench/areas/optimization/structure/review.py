@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from psycopg2 import sql as composed
 
 from workbench import sql
 from workbench.areas.optimization.structure.bloat import index_bloat, table_bloat, usable_extension
+from workbench.areas.optimization.structure.columns import column_findings
 from workbench.areas.optimization.structure.layout import padding_findings, prove_padding
 from workbench.areas.optimization.structure.model import (
     Bloat,
@@ -21,7 +23,16 @@ from workbench.areas.optimization.structure.model import (
     StructureReview,
     TableFacts,
 )
+from workbench.areas.optimization.structure.partition_trial import try_partitioning
+from workbench.areas.optimization.structure.partitioning import (
+    Candidate,
+    PartitionTrial,
+    candidates,
+    partition_finding,
+)
 from workbench.areas.optimization.structure.reading import FOLDER, read_structure
+from workbench.areas.optimization.structure.toast import prove_toast, toast_findings
+from workbench.areas.optimization.structure.updates import hot_findings, try_updates, written_columns
 from workbench.areas.optimization.structure.use import use_findings
 from workbench.areas.optimization.structure.vacuum import (
     activity_findings,
@@ -31,13 +42,14 @@ from workbench.areas.optimization.structure.vacuum import (
 )
 from workbench.areas.optimization.structure.waste import waste_findings
 from workbench.engines.postgres import Connection
-from workbench.errors import BadInput
+from workbench.errors import BadInput, SourceError
 from workbench.proof.findings import SEVERITIES, Finding
 from workbench.proof.workload.model import Workload
 from workbench.source import OpenSource
 
 _COUNTING_SCHEMA = "workbench_pgstattuple"
 _MOST_PROOFS = 20
+_NO_ROWS = "a copy of a named database has no rows to try it on"
 
 
 def review_structure(
@@ -63,12 +75,20 @@ def review_structure(
     findings = waste_findings(opened.connection, structure, bloat, limits, counted_on)
     findings += _activity(opened, structure, limits)
     findings += _proved_layout(opened, structure, limits, volume)
+    findings += _updates(opened, structure, workload, limits)
+    in_full, counted, not_counted_columns = _columns(opened, structure, limits)
+    findings += in_full
+    trials, not_tried = _partition_trials(opened, structure, workload, limits, volume)
+    advised = [partition_finding(each, opened.proved_on, volume) for each in _best(trials)]
+    findings += [each for each in advised if each]
     return StructureReview(
         findings=sorted(
             findings, key=lambda found: (SEVERITIES.index(found.severity), found.object, found.check)
         ),
         tables=table_rows(structure, bloat),
-        not_judged=[*not_counted, *_not_judged(structure, bloat, limits)],
+        columns=counted,
+        partitioning=[trial.as_row() for trial in trials],
+        not_judged=[*not_counted, *not_counted_columns, *not_tried, *_not_judged(structure, bloat, limits)],
     )
 
 
@@ -179,17 +199,98 @@ def _activity(opened: OpenSource, structure: Structure, limits: Limits) -> list[
 
 
 def _proved_layout(opened: OpenSource, structure: Structure, limits: Limits, volume: float) -> list[Finding]:
-    found = padding_findings(structure, limits, volume)
-    if not found:
+    padded = padding_findings(structure, limits, volume)
+    long = list(toast_findings(structure, limits))
+    if not padded and not long:
         return []
     by_root = structure.by_root()
-    due, rest = found[:_MOST_PROOFS], found[_MOST_PROOFS:]
     with _rows_at(opened) as (conn, engine):
-        proved = [
+        proved: list[Finding | None] = [
             prove_padding(conn, each, by_root[each.object], is_copy=not structure.is_live, engine=engine)
-            for each in due
+            for each in padded[:_MOST_PROOFS]
         ]
-    return [*proved, *rest]
+        if structure.is_live:
+            proved += [replace(each, unverified_because=_NO_ROWS) for each in long[:_MOST_PROOFS]]
+        else:
+            proved += [prove_toast(conn, each, by_root[each.object], engine) for each in long[:_MOST_PROOFS]]
+    return [*filter(None, proved), *padded[_MOST_PROOFS:], *long[_MOST_PROOFS:]]
+
+
+def _updates(
+    opened: OpenSource, structure: Structure, workload: Workload | None, limits: Limits
+) -> list[Finding]:
+    written = written_columns(workload, structure)
+    if structure.is_live:
+        return list(hot_findings(opened.connection, structure, written, limits, opened.looked_at_on))
+    if not written:
+        return []
+    with opened.scratch() as scratch:
+        return try_updates(scratch, structure, written, limits, opened.proved_on)
+
+
+def _columns(
+    opened: OpenSource, structure: Structure, limits: Limits
+) -> tuple[list[Finding], list[dict[str, object]], list[str]]:
+    if opened.source.kind == "example":
+        return [], [], ["columns without a value: the example's rows are generated, and tell of nobody's use"]
+    return column_findings(opened.connection, structure, limits, opened.looked_at_on)
+
+
+# Partitioning
+
+
+def _partition_trials(
+    opened: OpenSource, structure: Structure, workload: Workload | None, limits: Limits, volume: float
+) -> tuple[list[PartitionTrial], list[str]]:
+    """What became of each way to partition a large table, and why none was tried."""
+    large = [
+        table.title
+        for table in structure.tables
+        if table.root is None and table.total_bytes * volume >= limits.partition_bytes
+    ]
+    if not large:
+        return [], []
+    if workload is None or not workload.statements:
+        return [], [f"partitioning of {', '.join(large[:5])}: it depends on the workload, and none is given"]
+    trials: list[PartitionTrial] = []
+    try:
+        for candidate in candidates(structure, workload, limits, volume):
+            span = _span(opened.connection, candidate) if structure.is_live else None
+            if structure.is_live and candidate.way == "range" and span is None:
+                trials.append(
+                    PartitionTrial(candidate, refused="no histogram tells its moments (analyze it)")
+                )
+                continue
+            with opened.scratch() as scratch:
+                trials.append(try_partitioning(scratch, candidate, workload.statements, span))
+    except SourceError as exc:
+        if not opened.read_only:
+            raise
+        return trials, [f"partitioning of {', '.join(large[:5])}: {exc}"]
+    return trials, []
+
+
+def _span(conn: Connection, candidate: Candidate) -> tuple[str, str] | None:
+    """The moments of a column by the histogram of the source, which is only read."""
+    table = candidate.table
+    rows = sql.fetch(
+        conn,
+        f"{FOLDER}/column_range.sql",
+        {"schema": table.schema, "table": table.name, "column": candidate.column},
+    )
+    return (rows[0]["least"], rows[0]["greatest"]) if rows and rows[0]["least"] else None
+
+
+def _best(trials: Sequence[PartitionTrial]) -> list[PartitionTrial]:
+    """Of each table the trial that pays most."""
+    by_table: dict[str, list[PartitionTrial]] = {}
+    for trial in trials:
+        if trial.verdict.startswith(("yes", "perhaps")):
+            by_table.setdefault(trial.candidate.table.title, []).append(trial)
+    return [
+        min(of_table, key=lambda trial: (trial.time_ratio or 1.0, -trial.pruned_share))
+        for of_table in by_table.values()
+    ]
 
 
 @contextmanager
