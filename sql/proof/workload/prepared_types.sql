@@ -1,8 +1,18 @@
--- prepared_types: the types of the parameters of the statements that were prepared here, and of their results
+-- prepared_types: the types of the parameters of the statements that were prepared here, the system's unqualified
 -- needs: PostgreSQL 13   parameters: prefix text
 select
   prepared.name,
-  prepared.parameter_types::text[] as parameter_types
+  array(
+    select
+      case
+        when n.nspname = 'pg_catalog' then pg_catalog.format_type(t.oid, null)
+        else pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(t.typname)
+      end
+    from pg_catalog.unnest(prepared.parameter_types::oid[]) with ordinality as parameter(type_oid, place)
+    join pg_catalog.pg_type t on t.oid = parameter.type_oid
+    join pg_catalog.pg_namespace n on n.oid = t.typnamespace
+    order by parameter.place
+  ) as parameter_types
 from pg_catalog.pg_prepared_statements prepared
 where pg_catalog.starts_with(prepared.name, %(prefix)s)
 order by prepared.name;

@@ -2,6 +2,7 @@
 
 from workbench.proof.workload.example import workload_of_example
 from workbench.proof.workload.files import workload_of_files
+from workbench.proof.workload.log import workload_of_log
 from workbench.proof.workload.model import Observed, Statement, StatementKind, Unread, Workload
 from workbench.proof.workload.sampling import sample_values
 from workbench.proof.workload.statistics import workload_of_statistics
@@ -17,5 +18,6 @@ __all__ = [
     "sample_values",
     "workload_of_example",
     "workload_of_files",
+    "workload_of_log",
     "workload_of_statistics",
 ]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import accumulate, groupby
 
 import psycopg2
 from psycopg2 import sql as composed
@@ -15,6 +16,7 @@ from workbench.proof.plans import rolled_back, set_local
 
 _AT_ONCE = 100
 _PREFIX = "workbench_resolve_"
+_SEPARATOR = ";\n"
 _SAVEPOINT = "savepoint workbench_resolve"
 _BACK = "rollback to savepoint workbench_resolve"
 
@@ -41,8 +43,8 @@ Key = tuple[str, tuple[str, ...]]  # a statement's text and its search path
 def resolve(conn: Connection, statements: Sequence[Key]) -> dict[Key, Resolved | Refusal]:
     """What the server says of each of *statements*, one statement each.
 
-    A hundred are prepared in a round trip and one more is needed for each refusal; nothing is planned,
-    run, or left prepared, and locks are held for a round trip. Names without a schema are looked for in
+    A hundred are prepared at once, and each refusal takes a few more round trips; nothing is planned, run,
+    or left prepared, and locks are held no longer. Names without a schema are looked for in
     the statement's search path, or the connection's where it has none. What is in a statement is read
     with standard_conforming_strings on, as pglast has read it.
     """
@@ -51,9 +53,9 @@ def resolve(conn: Connection, statements: Sequence[Key]) -> dict[Key, Resolved |
     with rolled_back(conn, settings):
         for path, group in groupby(sorted(set(statements), key=lambda key: key[1]), key=lambda key: key[1]):
             texts = sorted(text for text, _ in group)
+            _set_search_path(conn, path)
+            conn.execute(_SAVEPOINT)
             for start in range(0, len(texts), _AT_ONCE):
-                conn.execute(_SAVEPOINT)
-                _set_search_path(conn, path)
                 for text, outcome in _prepared(conn, texts[start : start + _AT_ONCE]):
                     found[text, path] = outcome
                 conn.execute(_BACK)
@@ -67,72 +69,56 @@ def _set_search_path(conn: Connection, path: tuple[str, ...]) -> None:
 
 
 def _prepared(conn: Connection, texts: Sequence[str]) -> Iterator[tuple[str, Resolved | Refusal]]:
-    """Prepare *texts* together; where one is refused it is left out and the others go on."""
+    """Prepare *texts* together; where one is refused, those before it stay prepared, and the rest goes on.
+
+    A mistake of grammar is found before the first is prepared.
+    """
     left = list(texts)
     while left:
-        refused = _refused(conn, left)
-        good = left if refused is None else left[: refused[0]]
-        if refused is None:
-            yield from _types(conn, good)
+        error = _prepare_all(conn, left)
+        prepared = _prepared_types(conn)
+        yield from zip(left, prepared, strict=False)
+        if error is None:
             return
-        at, refusal = refused
-        if refusal is not None:
-            yield left[at], refusal
-            del left[at]
-            continue
-        # the server does not say which: halves tell
-        middle = len(left) // 2
-        yield from _prepared(conn, left[:middle])
-        left = left[middle:]
+        at, refusal = _refusal(error, left, len(prepared))
+        yield left[at], refusal
+        left = left[len(prepared) : at] + left[at + 1 :]
 
 
-def _refused(conn: Connection, texts: Sequence[str]) -> tuple[int, Refusal | None] | None:
-    """The first of *texts* that is refused, and how unless that is unclear; None where all are prepared."""
-    conn.execute("savepoint workbench_batch")
-    parts: list[str] = []
-    begins: list[int] = []
-    length = 0
-    for number, text in enumerate(texts):
-        head = f"prepare {_PREFIX}{number:06} as "
-        begins.append(length + len(head))
-        parts.append(head + text)
-        length += len(head) + len(text) + len(";\n")
+def _prepare_all(conn: Connection, texts: Sequence[str]) -> psycopg2.Error | None:
+    """The error of the first of *texts* that is refused; those before it are prepared."""
     try:
-        conn.execute(composed.SQL(";\n".join(parts)))
+        conn.execute(composed.SQL(_SEPARATOR.join(map(_prepare, range(len(texts)), texts))))
     except psycopg2.Error as exc:
         if conn.closed:
             raise
-        conn.execute("rollback to savepoint workbench_batch")
-        _forget(conn)
-        return _place(exc, begins, texts)
+        conn.execute(_BACK)
+        return exc
     return None
 
 
-def _place(exc: psycopg2.Error, begins: Sequence[int], texts: Sequence[str]) -> tuple[int, Refusal | None]:
-    reason = (exc.diag.message_primary or str(exc)).strip().splitlines()[0]
-    if exc.diag.statement_position is None:
-        return 0, Refusal(reason, code=exc.diag.sqlstate or "") if len(texts) == 1 else None
-    position = int(exc.diag.statement_position) - 1
-    at = max((index for index, begin in enumerate(begins) if begin <= position), default=0)
-    return at, Refusal(reason, max(position - begins[at], 0), exc.diag.sqlstate or "")
+def _prepare(number: int, text: str) -> str:
+    return f"prepare {_PREFIX}{number:06} as {text}"
 
 
-def _types(conn: Connection, texts: Sequence[str]) -> Iterator[tuple[str, Resolved]]:
-    conn.execute("savepoint workbench_types")
-    set_local(conn, {"search_path": ""})  # so that types bear their schemas
+def _refusal(error: psycopg2.Error, texts: Sequence[str], prepared: int) -> tuple[int, Refusal]:
+    """Which of *texts*, sent together, *error* is about: by its position, or the first not *prepared*."""
+    reason = (error.diag.message_primary or str(error)).strip().splitlines()[0]
+    code = error.diag.sqlstate or ""
+    if error.diag.statement_position is None:
+        return prepared, Refusal(reason, code=code)
+    position = int(error.diag.statement_position) - 1
+    sent = [len(_prepare(number, text)) + len(_SEPARATOR) for number, text in enumerate(texts)]
+    ends = list(accumulate(sent))
+    at = min(bisect_right(ends, position), len(texts) - 1)
+    begin = ends[at] - sent[at] + len(_prepare(at, ""))
+    return at, Refusal(reason, max(position - begin, 0), code)
+
+
+def _prepared_types(conn: Connection) -> list[Resolved]:
+    """The types of what is prepared, in that order, named with their schemas; nothing stays prepared."""
     rows = sql.fetch(conn, "proof/workload/prepared_types.sql", {"prefix": _PREFIX})
-    conn.execute("rollback to savepoint workbench_types")
-    _forget(conn)
-    for text, row in zip(texts, rows, strict=True):
-        yield text, Resolved(tuple(row["parameter_types"]))
-
-
-def _forget(conn: Connection) -> None:
-    """A prepared statement outlives a savepoint."""
-    rows = sql.fetch(conn, "proof/workload/prepared_types.sql", {"prefix": _PREFIX})
-    if rows:
-        conn.execute(
-            composed.SQL("; ").join(
-                [composed.SQL("deallocate {}").format(composed.Identifier(row["name"])) for row in rows]
-            )
-        )
+    if rows:  # a prepared statement outlives its transaction
+        names = [composed.SQL("deallocate {}").format(composed.Identifier(row["name"])) for row in rows]
+        conn.execute(composed.SQL("; ").join(names))
+    return [Resolved(tuple(row["parameter_types"])) for row in rows]

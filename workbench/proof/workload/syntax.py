@@ -9,7 +9,6 @@ from typing import Any
 from pglast import ast
 from pglast.enums import CoercionForm
 from pglast.parser import Token, scan
-from pglast.visitors import Visitor
 from psycopg2 import sql as composed
 
 from workbench.proof.workload.model import Statement, StatementKind
@@ -40,13 +39,15 @@ def kind_of(tree: Any) -> StatementKind:
         return _WRITES[type(tree)]
     if not isinstance(tree, ast.SelectStmt):
         raise NoQuery(f"{_command(tree)} is no SELECT, INSERT, UPDATE, DELETE or MERGE")
-    found = _Writes()
-    found(tree)
-    if found.creates_table:
-        raise NoQuery("SELECT INTO creates a table")
-    if found.kinds:
-        return found.kinds[0]
-    return "other" if found.locks else "select"
+    kind: StatementKind = "select"
+    for node in nodes(tree):
+        if isinstance(node, ast.IntoClause):
+            raise NoQuery("SELECT INTO creates a table")
+        if isinstance(node, ast.LockingClause) and kind == "select":
+            kind = "other"
+        if type(node) in _WRITES and kind in ("select", "other"):
+            kind = _WRITES[type(node)]
+    return kind
 
 
 def search_path_of(tree: Any) -> tuple[str, ...] | None:
@@ -59,11 +60,16 @@ def search_path_of(tree: Any) -> tuple[str, ...] | None:
 
 def reads_system_alone(tree: Any) -> bool:
     """Whether the statement *tree* names no table, or none but the system's."""
-    found = _Tables()
-    found(tree)
-    return not any(
-        not (schema in _SYSTEM_SCHEMAS or name.startswith("pg_") or (not schema and name in found.queries))
-        for schema, name in found.tables
+    tables: list[tuple[str, str]] = []
+    queries: set[str] = set()
+    for node in nodes(tree):
+        if isinstance(node, ast.RangeVar):
+            tables.append((node.schemaname or "", node.relname or ""))
+        elif isinstance(node, ast.CommonTableExpr):
+            queries.add(node.ctename or "")
+    return all(
+        schema in _SYSTEM_SCHEMAS or name.startswith("pg_") or (not schema and name in queries)
+        for schema, name in tables
     )
 
 
@@ -73,16 +79,20 @@ def prepared_form(parsed: Parsed) -> Parsed:
     pg_stat_statements replaces constants also where the grammar has no parameters: after a type's name,
     and as the field in ``extract($1 from …)``, which is the function pg_catalog.extract.
     """
-    found = _AfterTypes()
-    found(parsed.tree)
-    if not found.casts and not found.extracts:
+    if not parsed.parameters:
         return parsed
     text = parsed.sql
     tokens = list(scan(text))
-    edits = [
-        *(_cast_edit(text, tokens, *each) for each in found.casts),
-        *(edit for each in found.extracts for edit in _extract_edits(tokens, each)),
-    ]
+    edits: list[tuple[int, int, str]] = []
+    for node in nodes(parsed.tree):
+        if isinstance(node, ast.TypeCast) and isinstance(node.arg, ast.ParamRef):
+            begin, parameter = getattr(node.typeName, "location", None) or 0, node.arg.location or 0
+            if begin < parameter:
+                edits.append(_cast_edit(text, tokens, begin, parameter))
+        elif isinstance(node, ast.FuncCall) and _extracts_parameter(node):
+            edits += _extract_edits(tokens, node.location or 0)
+    if not edits:
+        return parsed
     for begin, end, replacement in sorted(edits, reverse=True):
         text = text[:begin] + replacement + text[end:]
     return Parsed(text, parsed.parameters, parsed_statement(text).tree)
@@ -123,53 +133,31 @@ def _in_place(statement: Statement, number: int, begin: int, end: int) -> str:
     return f"({value})"
 
 
-class _Writes(Visitor):
-    """What of a statement writes, locks or creates, wherever it stands in it."""
-
-    def __init__(self) -> None:
-        self.kinds: list[StatementKind] = []
-        self.locks = False
-        self.creates_table = False
-
-    def visit(self, ancestors: Any, node: Any) -> None:
-        if type(node) in _WRITES:
-            self.kinds.append(_WRITES[type(node)])
-        elif isinstance(node, ast.LockingClause):
-            self.locks = True
-        elif isinstance(node, ast.IntoClause):
-            self.creates_table = True
+def nodes(tree: Any) -> Iterator[Any]:
+    """All nodes of *tree*, from the root down."""
+    if isinstance(tree, tuple | list):
+        for each in tree:
+            yield from nodes(each)
+    elif isinstance(tree, ast.Node):
+        yield tree
+        for each in children(tree):
+            yield from nodes(each)
 
 
-class _Tables(Visitor):
-    """The tables that are named, by schema and name, and the names of common table expressions."""
-
-    def __init__(self) -> None:
-        self.tables: list[tuple[str | None, str]] = []
-        self.queries: set[str] = set()
-
-    def visit(self, ancestors: Any, node: Any) -> None:
-        if isinstance(node, ast.RangeVar):
-            self.tables.append((node.schemaname, node.relname or ""))
-        elif isinstance(node, ast.CommonTableExpr):
-            self.queries.add(node.ctename or "")
+def children(node: ast.Node) -> Iterator[Any]:
+    """The nodes, and the lists of some, right below *node*."""
+    for name in node:
+        value = getattr(node, name)
+        if isinstance(value, ast.Node | tuple):
+            yield value
 
 
-class _AfterTypes(Visitor):
-    """The parameters in places where PostgreSQL's own grammar wants a constant."""
-
-    def __init__(self) -> None:
-        self.casts: list[tuple[int, int]] = []  # where the type begins, where the parameter does
-        self.extracts: list[int] = []  # where the call begins
-
-    def visit_TypeCast(self, ancestors: Any, node: Any) -> None:  # noqa: N802 - pglast's naming
-        begin, parameter = node.typeName.location, getattr(node.arg, "location", None)
-        if isinstance(node.arg, ast.ParamRef) and parameter is not None and -1 < begin < parameter:
-            self.casts.append((begin, parameter))
-
-    def visit_FuncCall(self, ancestors: Any, node: Any) -> None:  # noqa: N802
-        sql_syntax = node.funcformat == CoercionForm.COERCE_SQL_SYNTAX
-        if sql_syntax and node.funcname[-1].sval == "extract" and isinstance(node.args[0], ast.ParamRef):
-            self.extracts.append(node.location)
+def _extracts_parameter(node: Any) -> bool:
+    return bool(
+        node.funcformat == CoercionForm.COERCE_SQL_SYNTAX
+        and node.funcname[-1].sval == "extract"
+        and isinstance(node.args[0], ast.ParamRef)
+    )
 
 
 def _cast_edit(text: str, tokens: list[Token], begin: int, parameter: int) -> tuple[int, int, str]:

@@ -10,6 +10,8 @@ from typing import Any, Literal
 from pglast import ast
 from pglast.enums import A_Expr_Kind
 
+from workbench.proof.workload.syntax import children, nodes
+
 Role = Literal[
     "equal", "low", "high", "pattern", "piece", "array", "element", "word", "limit", "offset", "part",
     "written", "free", "unknown",
@@ -88,7 +90,7 @@ class _Scope:
 
 def table_names(tree: Any) -> Iterator[tuple[str, str]]:
     """The (schema, name) of the tables that *tree* names, the schema empty where it is not written."""
-    for node in _all(tree):
+    for node in nodes(tree):
         if _is(node, ast.RangeVar):
             yield node.schemaname or "", node.relname or ""
 
@@ -237,7 +239,7 @@ class _Reader:
             self.uses.append(Use(_bare(node.args[0]).number, "part", ColumnOf(0, "", through)))
             self._walk(node.args[1:], role, scope)
         elif _is(node, ast.Node):
-            for each in _children(node):
+            for each in children(node):
                 self._walk(each, role, scope)
 
     def _compared(self, node: Any, role: Role, scope: _Scope) -> None:
@@ -379,20 +381,3 @@ def _names(node: Any) -> tuple[str, ...]:
     if not _is(node, ast.ColumnRef) or not all(_is(each, ast.String) for each in node.fields):
         return ()
     return tuple(each.sval for each in node.fields)
-
-
-def _children(node: Any) -> Iterator[Any]:
-    for name in node:
-        value = getattr(node, name)
-        if _is(value, ast.Node | tuple):
-            yield value
-
-
-def _all(node: Any) -> Iterator[Any]:
-    if _is(node, tuple | list):
-        for each in node:
-            yield from _all(each)
-    elif _is(node, ast.Node):
-        yield node
-        for each in _children(node):
-            yield from _all(each)
