@@ -1,5 +1,5 @@
 -- index_exact: what pgstatindex counts in the B-trees, reading all of their pages
--- needs: PostgreSQL 13, the extension pgstattuple   parameters: relations oid[]
+-- needs: PostgreSQL 13, the extension pgstattuple   placed in it: schema, relations
 -- the density of an index without a leaf is NaN
 select
   selected.oid,
@@ -8,6 +8,6 @@ select
   x.empty_pages,
   x.deleted_pages,
   nullif(x.avg_leaf_density, 'NaN') as density_percent
-from pg_catalog.unnest(%(relations)s::oid[]) as selected(oid)
+from pg_catalog.unnest({relations}::oid[]) as selected(oid)
 cross join lateral {schema}.pgstatindex(selected.oid::pg_catalog.regclass) x
 order by selected.oid;

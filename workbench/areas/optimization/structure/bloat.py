@@ -99,14 +99,14 @@ def _counted(
     if extension is None:
         return
     deadline = time.monotonic() + limit_s
-    statement = composed.SQL(sql.read(f"{FOLDER}/{file}")).format(schema=composed.Identifier(extension))
+    question = sql.read(f"{FOLDER}/{file}")
     for batch in _batches(sizes):
         left_ms = int((deadline - time.monotonic()) * 1000)
         if left_ms <= 0:
             return
         try:
             with rolled_back(conn, {"statement_timeout": f"{left_ms}ms"}):
-                found = _readable(conn, statement, batch)
+                found = _readable(conn, question, extension, batch)
         except psycopg2.errors.QueryCanceled:
             return
         yield from found
@@ -125,11 +125,14 @@ def _batches(sizes: Mapping[int, int]) -> Iterator[list[int]]:
         yield batch
 
 
-def _readable(conn: Connection, statement: composed.Composable, oids: Sequence[int]) -> list[Row]:
+def _readable(conn: Connection, question: str, extension: str, oids: Sequence[int]) -> list[Row]:
     """The rows of *oids*; those that fail (locked, gone, of another access method) are left out."""
+    statement = composed.SQL(question).format(
+        schema=composed.Identifier(extension), relations=composed.Literal(list(oids))
+    )
     try:
         with rolled_back(conn):
-            cur = conn.execute(statement, {"relations": list(oids)})
+            cur = conn.execute(statement)
     except psycopg2.errors.QueryCanceled:
         raise
     except psycopg2.Error:
@@ -138,7 +141,11 @@ def _readable(conn: Connection, statement: composed.Composable, oids: Sequence[i
         if len(oids) == 1:
             return []
         middle = len(oids) // 2
-        return [row for half in (oids[:middle], oids[middle:]) for row in _readable(conn, statement, half)]
+        return [
+            row
+            for half in (oids[:middle], oids[middle:])
+            for row in _readable(conn, question, extension, half)
+        ]
     names = [column.name for column in cur.description or ()]
     return [dict(zip(names, row, strict=True)) for row in cur.fetchall()]
 

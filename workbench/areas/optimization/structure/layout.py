@@ -161,11 +161,15 @@ def _sampled(conn: Connection, tables: Sequence[TableFacts]) -> dict[str, Any]:
     now, best = _names(table.columns), _names(best_order(table.columns))
     if len(now) > _MOST_COLUMNS:
         return {"rows": 0, "now_bytes": 0, "best_bytes": 0}
-    statement = composed.SQL(sql.read(f"{FOLDER}/sampled_widths.sql")).format(
-        now=_of_t(now), best=_of_t(best), table=composed.Identifier(table.schema, table.name)
-    )
     share = min(100.0, 100.0 * 2 * _SAMPLED_ROWS / max(table.rows or 1.0, 1.0))
-    row = conn.execute(statement, {"share": share, "rows": _SAMPLED_ROWS}).fetchone()
+    statement = composed.SQL(sql.read(f"{FOLDER}/sampled_widths.sql")).format(
+        now=_of_t(now),
+        best=_of_t(best),
+        table=composed.Identifier(table.schema, table.name),
+        share=composed.Literal(share),
+        rows=composed.Literal(_SAMPLED_ROWS),
+    )
+    row = conn.execute(statement).fetchone()
     rows, now_bytes, best_bytes = row or (0, 0.0, 0.0)
     return {"rows": rows, "now_bytes": now_bytes, "best_bytes": best_bytes, "table": table.title}
 
