@@ -19,6 +19,7 @@ from workbench.areas.nosql import indexes
 from workbench.areas.nosql.checks import CHECKS as NOSQL_CHECKS
 from workbench.areas.nosql.checks import Check
 from workbench.areas.oltp import enforcement
+from workbench.areas.optimization.collections import PAGES as COLLECTION_PAGES
 from workbench.cli import main_group
 
 ROOT = Path(__file__).parent.parent.parent
@@ -103,10 +104,20 @@ def test_check_of_collections_has_a_page(check: Check) -> None:
         assert heading in text, f"{check.page} has no {heading!r}"
 
 
+@pytest.mark.parametrize("page", COLLECTION_PAGES)
+def test_check_of_operations_has_a_page(page: str) -> None:
+    """Each check of operations on collections has a page of the same parts."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+
+    for heading in ("# ", "## Why", "## Example", "## Fix", "## Near misses", "## Proof"):
+        assert heading in text, f"{page} has no {heading!r}"
+
+
 def test_every_page_of_a_check_has_its_check() -> None:
     """No page describes a check that is gone."""
     named = {check.stem.partition("_")[2] for check in checks()} | {enforcement.CHECK}
     named |= {Path(check.page).stem for check in NOSQL_CHECKS} | {Path(indexes.PAGE).stem}
+    named |= {Path(page).stem for page in COLLECTION_PAGES}
 
     assert {page.stem for page in (ROOT / "docs" / "checks").glob("*.md")} <= named
 

@@ -16,10 +16,10 @@ from workbench.proof.findings import SEVERITIES, Evidence, Finding, Severity
 
 AREA = "optimization"
 SLOW, MISSING, NEEDLESS, UNUSED = (
-    "slow_collection_operation",
-    "missing_collection_index",
-    "needless_collection_index",
-    "unused_collection_index",
+    "collections_slow_operation",
+    "collections_missing_index",
+    "collections_needless_index",
+    "collections_unused_index",
 )
 PAGES = tuple(f"docs/checks/optimization_{check}.md" for check in (SLOW, MISSING, NEEDLESS, UNUSED))
 NOTICED_MS = 100.0  # of one call

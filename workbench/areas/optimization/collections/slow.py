@@ -14,6 +14,7 @@ from workbench.catalog.collections import Operation
 from workbench.catalog.observed_operations import operation_of, shape_key
 
 _JAVASCRIPT = frozenset(["$where", "$function", "$accumulator"])
+_MONITORING = frozenset(["$collStats", "$indexStats", "$planCacheStats", "$currentOp", "$changeStream"])
 _GIVEN = ("nreturned", "nMatched", "ndeleted")
 
 
@@ -162,11 +163,14 @@ class _Sum:
 def slow_operations(recorded: Recorded, database: str) -> list[SlowOperation]:
     """The operations in *recorded* on collections of *database* by shape, the most time in all first.
 
-    Those of the workbench itself and on the server's own collections are no part of it.
+    Those of the workbench itself, on the server's own collections, and what a monitor asks of statistics are
+    no part of it.
     """
     sums: dict[str, _Sum] = {}
     for entry in recorded.entries:
         for operation in operation_of(entry, database):
+            if operation.pipeline and _MONITORING & operation.pipeline[0].keys():
+                continue
             sums.setdefault(shape_key(operation), _Sum(operation, recorded.origin)).add(entry)
     hours = _hours(recorded.window)
     all_ms = math.fsum(time for each in sums.values() for time in each.times)
