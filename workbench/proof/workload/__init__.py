@@ -1,5 +1,7 @@
 """Workloads: what is asked of a database and how often, from its statistics, a file or a log."""
 
+from workbench.proof.workload.assumed import assumed_workload
+from workbench.proof.workload.compression import compress
 from workbench.proof.workload.example import workload_of_example
 from workbench.proof.workload.files import workload_of_files
 from workbench.proof.workload.log import workload_of_log
@@ -14,6 +16,8 @@ __all__ = [
     "StatementKind",
     "Unread",
     "Workload",
+    "assumed_workload",
+    "compress",
     "runnable",
     "sample_values",
     "workload_of_example",

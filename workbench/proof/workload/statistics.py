@@ -14,8 +14,8 @@ from workbench.errors import FeatureUnavailable
 from workbench.proof.plans import rolled_back
 from workbench.proof.workload.model import Observed, Unread, Workload
 from workbench.proof.workload.reading import Candidate, checked
-from workbench.proof.workload.syntax import NoQuery, kind_of, reads_system_alone
-from workbench.proof.workload.written import NotParsed, Parsed, parsed_statement
+from workbench.proof.workload.syntax import NoQuery, kind_of, reads_system_alone, with_lists
+from workbench.proof.workload.written import NotParsed, parsed_statement
 
 VIEW = "pg_stat_statements"
 _HIDDEN = "<insufficient privilege>"
@@ -207,26 +207,6 @@ class _Sorted:
                 f"grant pg_read_all_stats to {role} to see them"
             )
         return found
-
-
-def with_lists(parsed: Parsed, length: int = 3) -> Parsed:
-    """*parsed* with lists of *length* for what PostgreSQL 18 writes as ``$1 /*, ... */``.
-
-    The further ones get the numbers behind the last parameter's.
-    """
-    text, last = parsed.sql, len(parsed.parameters)
-    parts = text.split(" /*, ... */")
-    if len(parts) == 1:
-        return parsed
-    made = parts[0]
-    for part in parts[1:]:
-        more = range(last + 1, last + length)
-        made += "".join(f", ${number}" for number in more) + part
-        last += len(more)
-    try:
-        return parsed_statement(made)
-    except NotParsed:  # it stands in a string
-        return parsed
 
 
 def _observed(row: Mapping[str, Any]) -> Observed:

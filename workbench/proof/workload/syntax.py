@@ -22,6 +22,7 @@ _WRITES: dict[type, StatementKind] = {
 }
 _PLAIN_LITERAL = re.compile(r"'(?:[^'\\]|'')*'|\d+(?:\.\d+)?|null|true|false", re.IGNORECASE)
 _SYSTEM_SCHEMAS = ("pg_catalog", "information_schema")
+_FOLDED = "/*, ... */"
 _FIELDS = frozenset(("YEAR_P", "MONTH_P", "DAY_P", "HOUR_P", "MINUTE_P", "SECOND_P", "TO"))
 
 
@@ -98,6 +99,22 @@ def prepared_form(parsed: Parsed) -> Parsed:
     return Parsed(text, parsed.parameters, parsed_statement(text).tree)
 
 
+def with_lists(parsed: Parsed, length: int = 3) -> Parsed:
+    """*parsed* with lists of *length* for what pg_stat_statements writes as ``$1 /*, ... */`` from 18 on.
+
+    The further members get the numbers behind the last parameter's.
+    """
+    text, last = parsed.sql, len(parsed.parameters)
+    parts: list[str] = []
+    behind = 0
+    for token in scan(text):
+        if token.name == "C_COMMENT" and text[token.start : token.end + 1] == _FOLDED:
+            more = range(last + 1, last + length)
+            parts += [text[behind : token.start].rstrip(), *(f", ${number}" for number in more)]
+            behind, last = token.end + 1, last + len(more)
+    return parsed_statement("".join([*parts, text[behind:]])) if parts else parsed
+
+
 def runnable(statement: Statement) -> composed.Composable:
     """The text of *statement* with values in the place of its parameters; as it is where none are known.
 
@@ -108,7 +125,7 @@ def runnable(statement: Statement) -> composed.Composable:
     parts: list[str] = []
     behind = 0
     for number, begin, end in parameter_tokens(statement.sql):
-        parts += [statement.sql[behind:begin], _in_place(statement, number, begin, end)]
+        parts += [statement.sql[behind:begin], _in_place(statement, number, end)]
         behind = end
     return composed.SQL("".join([*parts, statement.sql[behind:]]))
 
@@ -118,18 +135,15 @@ def parameter_count(sql: str) -> int:
     return max((number for number, _, _ in parameter_tokens(sql)), default=0)
 
 
-def _in_place(statement: Statement, number: int, begin: int, end: int) -> str:
-    """A literal for the characters from *begin* to *end*; what is more than a word is put in parentheses."""
+def _in_place(statement: Statement, number: int, end: int) -> str:
+    """A literal for the parameter that ends at *end*; what is more than a word is put in parentheses."""
     values = statement.values or ()
     if not 0 < number <= len(values):
         raise ValueError(f"{statement.name}: ${number} has no value: {len(values)} are given")
     value = values[number - 1]
     if _PLAIN_LITERAL.fullmatch(value):
-        before = (
-            " " if begin and (statement.sql[begin - 1].isalnum() or statement.sql[begin - 1] == "_") else ""
-        )
         after = " " if statement.sql[end : end + 1].isalnum() else ""
-        return before + value + after
+        return value + after
     return f"({value})"
 
 
