@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -173,6 +174,26 @@ def test_counted_bloat_is_found_and_gone_after_its_rewrite(server: Server, used:
         '-- vacuum (full, analyze) "public"."half";'
     ]
     assert [each for each in after.findings if each.check.endswith("_bloat")] == []
+
+
+def test_bloat_of_a_file_is_rewritten_in_a_copy(tmp_path: Path, server: Server) -> None:
+    """What a file's own statements left behind is counted, and proved by rewriting a copy."""
+    path = tmp_path / "left.sql"
+    path.write_text(TABLES["used"] + "vacuum mostly;", encoding="utf-8")
+    with open_source(str(path), server) as opened:
+        review = review_structure(opened, limits=LOW)
+        sizes = opened.connection.execute("select pg_table_size('half')").fetchone()
+    by_object = {(each.check, each.object): each for each in review.findings}
+    half = by_object["table_bloat", "public.half"]
+    index = by_object["index_bloat", "public.mostly.mostly_v_idx"]
+
+    assert half.verified
+    assert [each.kind for each in half.evidence] == ["counted", "rewritten"]
+    assert half.evidence[1].facts["after_bytes"] < 0.6 * half.evidence[1].facts["before_bytes"]
+    assert index.evidence[1].facts["after_bytes"] < 0.2 * index.evidence[1].facts["before_bytes"]
+    assert by_object["toast_bloat", "public.halved_toast"].evidence[1].facts["holds"]
+    assert sizes
+    assert sizes[0] >= half.evidence[1].facts["before_bytes"]  # what is looked at stays as it was
 
 
 def test_an_estimate_says_its_error_and_is_not_called_proved(server: Server, used: str) -> None:

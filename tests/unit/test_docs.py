@@ -20,6 +20,7 @@ from workbench.areas.nosql.checks import CHECKS as NOSQL_CHECKS
 from workbench.areas.nosql.checks import Check
 from workbench.areas.oltp import enforcement
 from workbench.areas.optimization.collections import PAGES as COLLECTION_PAGES
+from workbench.areas.optimization.structure.checks import CHECKS as STRUCTURE_CHECKS
 from workbench.cli import main_group
 
 ROOT = Path(__file__).parent.parent.parent
@@ -118,6 +119,7 @@ def test_every_page_of_a_check_has_its_check() -> None:
     named = {check.stem.partition("_")[2] for check in checks()} | {enforcement.CHECK}
     named |= {Path(check.page).stem for check in NOSQL_CHECKS} | {Path(indexes.PAGE).stem}
     named |= {Path(page).stem for page in COLLECTION_PAGES}
+    named |= {Path(check.page).stem for check in STRUCTURE_CHECKS}
 
     assert {page.stem for page in (ROOT / "docs" / "checks").glob("*.md")} <= named
 

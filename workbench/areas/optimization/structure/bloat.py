@@ -31,7 +31,7 @@ from workbench.proof.plans import rolled_back
 
 Row = dict[str, Any]
 _BATCH_BYTES = 2_000_000_000
-_BATCH_RELATIONS = 200
+_BATCH_RELATIONS = 1_000
 _CHANGED_SHARE = 0.1
 _CHUNK_BYTES = 2036  # of a TOAST value, its line pointer with it
 
@@ -51,7 +51,9 @@ def table_bloat(
     """
     page = structure.server.page_bytes
     heaps = {table.oid: table for table in structure.tables}
-    toasts = {table.toast_oid: table for table in structure.tables if table.toast_oid and table.toast_bytes}
+    toasts = {
+        table.toast_oid: table for table in structure.tables if table.toast_oid and table.toast_bytes > page
+    }
     found = {oid: estimated_table(table, structure) for oid, table in heaps.items()}
     found |= {
         oid: Bloat(oid, table.toast_bytes, "not known", because="TOAST is counted by pgstattuple alone")

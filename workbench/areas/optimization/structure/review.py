@@ -31,6 +31,7 @@ from workbench.areas.optimization.structure.partitioning import (
     partition_finding,
 )
 from workbench.areas.optimization.structure.reading import FOLDER, read_structure
+from workbench.areas.optimization.structure.rewriting import prove_waste
 from workbench.areas.optimization.structure.toast import prove_toast, toast_findings
 from workbench.areas.optimization.structure.updates import hot_findings, try_updates, written_columns
 from workbench.areas.optimization.structure.use import use_findings
@@ -72,7 +73,7 @@ def review_structure(
     structure = read_structure(opened.connection, is_live=opened.read_only, schemas=schemas)
     bloat, not_counted = _measured(opened, structure, limits)
     counted_on = opened.looked_at_on if structure.is_live else opened.proved_on
-    findings = waste_findings(opened.connection, structure, bloat, limits, counted_on)
+    findings = _waste(opened, structure, bloat, limits, counted_on)
     findings += _activity(opened, structure, limits)
     findings += _proved_layout(opened, structure, limits, volume)
     findings += _updates(opened, structure, workload, limits)
@@ -178,6 +179,20 @@ def _counting_copy(opened: OpenSource) -> Iterator[Connection]:
         yield conn
 
 
+def _waste(
+    opened: OpenSource, structure: Structure, bloat: Mapping[int, Bloat], limits: Limits, counted_on: str
+) -> list[Finding]:
+    """Bloat, rewritten in a copy where the rows are ours; the example's comes from its generator alone."""
+    if opened.source.kind == "example":
+        return []
+    found = waste_findings(opened.connection, structure, bloat, limits, counted_on)
+    if structure.is_live or not found:
+        return found
+    with opened.scratch() as scratch:
+        proved = prove_waste(scratch, structure, found[:_MOST_PROOFS], opened.proved_on)
+    return [*proved, *found[_MOST_PROOFS:]]
+
+
 # Activity
 
 
@@ -232,7 +247,11 @@ def _columns(
     opened: OpenSource, structure: Structure, limits: Limits
 ) -> tuple[list[Finding], list[dict[str, object]], list[str]]:
     if opened.source.kind == "example":
-        return [], [], ["columns without a value: the example's rows are generated, and tell of nobody's use"]
+        return (
+            [],
+            [],
+            ["bloat and columns without a value: the example's rows are generated, by nobody's use"],
+        )
     return column_findings(opened.connection, structure, limits, opened.looked_at_on)
 
 

@@ -28,6 +28,7 @@ _ROWS = 20_000
 _ROUNDS = 6
 _FILL_PERCENTS = (90, 80, 70)
 _WORTH = 0.2
+_UPDATE_SHARE = 0.05
 _WHY = (
     "An update that leaves its page, or changes an indexed column, writes an entry into every index of the "
     "table and leaves its dead row to vacuum. Source: PostgreSQL manual, 66.7 Heap-Only Tuples."
@@ -52,9 +53,14 @@ class HotTrial:
 
 
 def written_columns(workload: Workload | None, structure: Structure) -> dict[str, list[str]]:
-    """The columns that the workload's UPDATEs set, by the table that people know, in their order there."""
+    """The columns that the workload's UPDATEs set, by the table that people know.
+
+    A table whose UPDATEs are less than a twentieth of the workload, by weight, is left out.
+    """
     if workload is None:
         return {}
+    total = sum(statement.weight for statement in workload.statements)
+    weights: dict[str, float] = {}
     found: dict[str, dict[str, None]] = {}
     for statement in workload.statements:
         if statement.kind != "update":
@@ -65,9 +71,10 @@ def written_columns(workload: Workload | None, structure: Structure) -> dict[str
                 continue
             title = _title(structure, tree.relation, statement.search_path)
             if title:
+                weights[title] = weights.get(title, 0.0) + statement.weight
                 names = found.setdefault(title, {})
                 names.update({target.name: None for target in tree.targetList or () if target.name})
-    return {title: list(names) for title, names in found.items()}
+    return {title: list(names) for title, names in found.items() if weights[title] >= _UPDATE_SHARE * total}
 
 
 def _title(structure: Structure, relation: Any, search_path: Sequence[str]) -> str | None:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
+
+from pglast import parse_sql
+from pglast.stream import RawStream
 
 from workbench.areas.optimization.structure.model import (
     AREA,
@@ -67,7 +71,7 @@ def _unused_index(
         f"Every write keeps it up. {_elsewhere(structure)} What runs once a quarter may need it: ask first, "
         f"and "
         "keep its definition. Source: PostgreSQL manual, 27.2 pg_stat_all_indexes.",
-        of_table(conn, drop, first.root_schema, first.root_name) + f"\n-- undo: {first.definition};",
+        of_table(conn, drop, first.root_schema, first.root_name) + f"\n-- undo: {_whole(first.definition)};",
         unverified_because="that nobody will need it cannot be told from counters",
         evidence=(
             Evidence(
@@ -129,3 +133,12 @@ def _elsewhere(structure: Structure) -> str:
     if server.replicas:
         return f"{server.replicas} replicas count for themselves: look at pg_stat_user_indexes there too."
     return "A replica, where there is one, counts for itself."
+
+
+def _whole(definition: str) -> str:
+    """A partitioned index's definition, which the server prints with ONLY, for all its partitions."""
+    statement: Any = parse_sql(definition)[0].stmt
+    if statement.relation.inh:
+        return definition
+    statement.relation.inh = True
+    return str(RawStream()(statement))
