@@ -31,6 +31,7 @@ _COST = re.compile(r'"Total Cost": ([0-9.]+)')
 _INDEX = re.compile(r'"Index Name": ("(?:[^"\\]|\\.)*")')
 _BARE_LITERAL = re.compile(r"[0-9.]+|'(?:[^']|'')*'|true|false|null", re.IGNORECASE)
 _JSON_OID = 114
+_MOST_DEAD_ROWS = 1_500  # of pg_index: each toggled index leaves one, and every look at its table passes it
 _as_text = psycopg2.extensions.new_type((_JSON_OID,), "json as text", lambda value, _: value)
 
 
@@ -104,6 +105,7 @@ class StatisticsClone:
     _asked: _Question = field(default=_AS_IT_IS, repr=False)
     _open: _Question = field(default=_AS_IT_IS, repr=False)
     _prefixes: dict[_Question, str] = field(default_factory=dict, repr=False)
+    _dead_rows: int = field(default=0, repr=False)
 
     def __post_init__(self) -> None:
         self._existing = _existing_indexes(self._maker.admin)
@@ -259,6 +261,11 @@ class StatisticsClone:
         """What must run before *question* can be asked; nothing where the last one was the same."""
         if question == self._open:
             return ""
+        self._dead_rows += len(question.shown) + len(question.hidden)
+        if self._dead_rows > _MOST_DEAD_ROWS:
+            self._leave()
+            self._maker.admin.execute("vacuum pg_catalog.pg_index")
+            self._dead_rows = 0
         before = "rollback;" if self._open != _AS_IT_IS else ""
         if question == _AS_IT_IS:
             return before
