@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -21,7 +22,9 @@ _BAR_WIDTH = 120
 _BAR_HEIGHT = 8
 _TARGET_LENGTH = 44
 _DETAIL_LENGTH = 46
-_DETAILS = 3
+_DETAILS = 4  # lines
+_SMALL = 0.01
+_PLAIN_KINDS = frozenset(("Hash", "Parallel Hash", "Gather", "Limit", "Materialize", "Append", "Result"))
 _HEAT = ((0.5, "#dc2626"), (0.2, "#ea580c"), (0.05, "#d9a021"), (0.0, "#64748b"))  # from a share on
 _OFF_FROM = 10.0
 _FAMILIES: Mapping[str, Palette] = {
@@ -37,8 +40,9 @@ class PlanNode:
     """A node as drawn; *parent* is the number of the one above, None at the top.
 
     *kind* is its type, *target* what it reads and by which index, *details* are its conditions and keys,
-    *notes* what is remarkable of it. Rows are over all loops; *actual* is None where it was not run, *loops* 0 where it
-    was never reached. Times in ms; *share* is of the statement's time, of its cost where nothing was run.
+    *notes* what is remarkable of it. Rows are over all loops; *actual* is None where it was not run, *loops*
+    0 where it was never reached. Times in ms; *share* is of the statement's time, of its cost where nothing
+    was run. *subplan* is what it is to the node above ("InitPlan 1", "CTE x"), if anything.
     """
 
     number: int
@@ -53,7 +57,7 @@ class PlanNode:
     cost: float = 0.0
     share: float = 0.0
     notes: Sequence[str] = ()
-    subplan: str = ""  # "InitPlan 1", "CTE x": what it is to the node above
+    subplan: str = ""
 
 
 def plan_tree(nodes: Sequence[PlanNode], *, title: str, costly: int | None = None) -> Picture:
@@ -145,12 +149,35 @@ def _name(node: PlanNode) -> str:
 def _card(node: PlanNode, *, marked: bool) -> str:
     palette = _FAMILIES[_family(node.kind)]
     border, colour = (3, _COSTLY) if marked else (1, palette.line)
+    if not marked and _passes_on(node):
+        return _slim_card(node, palette)
     rows = "".join(_rows(node, palette, marked=marked))
     label = (
         f'<table border="{border}" cellborder="0" cellspacing="0" cellpadding="1" style="rounded" '
         f'color="{colour}" bgcolor="white">{rows}</table>'
     )
     return f'{_name(node)} [id="{_name(node)}" label=<{label}>];'
+
+
+def _passes_on(node: PlanNode) -> bool:
+    """Whether a node only hands rows on, in no time and as was expected: it gets one line."""
+    return (
+        node.kind in _PLAIN_KINDS
+        and node.share < _SMALL
+        and not (node.notes or node.details or node.target or node.subplan)
+        and (node.actual is None or _factor(node) < _OFF_FROM)
+    )
+
+
+def _slim_card(node: PlanNode, palette: Palette) -> str:
+    rows = node.estimated if node.actual is None else node.actual
+    told = cards.shown(f"{_count(rows)} rows" if node.loops else "never reached")
+    return (
+        f'{_name(node)} [id="{_name(node)}" label=<<table border="1" cellborder="0" cellspacing="0" '
+        f'cellpadding="3" style="rounded" color="{palette.line}" bgcolor="{palette.header}"><tr><td>'
+        f'<font color="{palette.ink}"> <b>{cards.shown(node.kind, 40)}</b></font>'
+        f'<font color="{_MUTED}" point-size="10">   {told}  </font></td></tr></table>>];'
+    )
 
 
 def _rows(node: PlanNode, palette: Palette, *, marked: bool) -> Iterator[str]:
@@ -160,19 +187,28 @@ def _rows(node: PlanNode, palette: Palette, *, marked: bool) -> Iterator[str]:
         yield _text_row(node.subplan, _MUTED, size=9)
     kind = cards.shown(node.kind, 40)
     yield (
-        '<tr><td cellpadding="2"><table border="0" cellborder="0" cellspacing="0" cellpadding="3" '
+        '<tr><td colspan="2" cellpadding="2">'
+        '<table border="0" cellborder="0" cellspacing="0" cellpadding="3" '
         f'style="rounded" bgcolor="{palette.header}"><tr><td align="left"><font color="{palette.ink}">'
         f"<b>{kind}  </b></font></td></tr></table></td></tr>"
     )
     if node.target:
         yield _text_row(node.target, _INK, limit=_TARGET_LENGTH)
-    for line in node.details[:_DETAILS]:
+    for line in _wrapped(node.details):
         yield _text_row(line, _MUTED, size=9, limit=_DETAIL_LENGTH)
     yield _estimate_row(node)
     for note in node.notes:
         yield _text_row(note, _OFF, size=9, limit=_DETAIL_LENGTH)
     if node.loops:
         yield _time_row(node)
+
+
+def _wrapped(details: Sequence[str]) -> Iterator[str]:
+    """The conditions in lines that a card holds; what does not fit is cut."""
+    lines = [line for each in details for line in textwrap.wrap(cards.shortened(each, 400), _DETAIL_LENGTH)]
+    yield from lines[:_DETAILS]
+    if len(lines) > _DETAILS:
+        yield "…"
 
 
 def _family(kind: str) -> str:
@@ -190,7 +226,8 @@ def _text_row(text: str, colour: str, *, size: int = 10, limit: int = 60, bold: 
     shown = cards.shown(text, limit)
     shown = f"<b>{shown}</b>" if bold else shown
     return (
-        f'<tr><td align="left"><font color="{colour}" point-size="{size}"> {shown}   </font></td></tr>'
+        f'<tr><td colspan="2" align="left"><font color="{colour}" point-size="{size}"> {shown}   </font>'
+        "</td></tr>"
         if shown
         else ""
     )
@@ -208,7 +245,7 @@ def _estimate_row(node: PlanNode) -> str:
     word = "more" if node.actual > node.estimated else "fewer"
     off = f'  <font color="{_OFF}"><b>{_count(factor)} times {word}</b></font>' if factor >= _OFF_FROM else ""
     return (
-        f'<tr><td align="left"><font color="{_INK}" point-size="10"> {cards.shown(text)}</font>'
+        f'<tr><td colspan="2" align="left"><font color="{_INK}" point-size="10"> {cards.shown(text)}</font>'
         f'<font point-size="10">{off}   </font></td></tr>'
     )
 
@@ -229,15 +266,15 @@ def _time_row(node: PlanNode) -> str:
         if width
     )
     own = f"cost {_count(node.cost)}" if node.self_ms is None else _time(node.self_ms)
+    told = cards.shown(f"{_percent(node.share)} · {own}")
     bar = (
         '<table border="0" cellborder="0" cellspacing="0" cellpadding="0" fixedsize="true" '
         f'width="{_BAR_WIDTH}" height="{_BAR_HEIGHT}"><tr>{cells}</tr></table>'
     )
     return (
-        '<tr><td align="left"><table border="0" cellborder="0" cellspacing="0" cellpadding="0"><tr>'
-        f'<td width="4" fixedsize="true" height="{_BAR_HEIGHT}"></td><td align="left">{bar}</td>'
-        f'<td align="left"><font color="{_INK}" point-size="10">  {_percent(node.share)} · {own}   </font>'
-        "</td></tr></table></td></tr>"
+        f'<tr><td align="left" cellpadding="4" width="{_BAR_WIDTH + 8}" '
+        f'height="{_BAR_HEIGHT + 8}" fixedsize="true">{bar}</td>'
+        f'<td align="left"><font color="{_INK}" point-size="10">{told}   </font></td></tr>'
     )
 
 

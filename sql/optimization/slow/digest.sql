@@ -2,6 +2,7 @@
 -- needs: PostgreSQL 13   composed: query
 select
   pg_catalog.count(*),
+  pg_catalog.count(*) filter (where numbered.content ~ '[^(),]'),
   pg_catalog.sum(pg_catalog.hashtextextended(numbered.content, 0)),
   pg_catalog.sum(pg_catalog.hashtextextended(numbered.content, 1)),
   pg_catalog.sum(pg_catalog.hashtextextended(numbered.place || ' ' || numbered.content, 0))

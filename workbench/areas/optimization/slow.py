@@ -63,5 +63,5 @@ def _remarkable(one: NodeTime) -> Iterator[str]:
         yield f"{written * 8 / 1024:,.1f} MB written to disk"
     if int(one.node.get("Heap Fetches", 0)):
         yield f"{int(one.node['Heap Fetches']):,} rows fetched from the table"
-    if int(one.node.get("Workers Launched", 0)):
-        yield f"{one.node['Workers Launched']} workers"
+    if workers := int(one.node.get("Workers Launched", 0)):
+        yield f"{workers} worker{'' if workers == 1 else 's'}"

@@ -73,10 +73,11 @@ def _without_statistics(context: Context, one: NodeTime, label: str, summary: st
 def _compared(context: Context, one: NodeTime, table: Table) -> Sequence[Column]:
     """The columns of *table* in the conditions of a scan."""
     found: dict[str, Column] = {}
+    own = {one.node.get("Alias", ""): table}
     for _, text in expressions(one.node):
         parsed = conditions.condition(text)
         for reference in conditions.columns_in(parsed) if parsed is not None else ():
-            named = conditions.resolved(reference, context.aliases, table)
+            named = conditions.resolved(reference, own, table)
             if named and named[0] == table:
                 found[named[1].name] = named[1]
     return list(found.values())
@@ -107,6 +108,8 @@ def _stopped_early(context: Context, one: NodeTime) -> bool:
     """Whether something above may have stopped the node before it gave all its rows."""
     below = one
     for above in context.above(one):
+        if _reads_all(above):
+            return False
         if above.type in ("Limit", "Merge Join") or below.node.get("Parent Relationship") == "SubPlan":
             return True
         if above.type in ("Nested Loop", "Hash Join") and above.node.get("Join Type") in ("Semi", "Anti"):
@@ -115,6 +118,13 @@ def _stopped_early(context: Context, one: NodeTime) -> bool:
             return True
         below = above
     return False
+
+
+def _reads_all(above: NodeTime) -> bool:
+    """Whether a node takes all rows from below before it gives the first."""
+    if above.type == "Aggregate":
+        return above.node.get("Strategy") in ("Plain", "Hashed")
+    return above.type in ("Sort", "Hash")
 
 
 def _begins_here(context: Context, one: NodeTime) -> bool:
@@ -221,9 +231,12 @@ def _sides(context: Context, one: NodeTime, table: Table) -> tuple[list[str], li
     """The columns that a scan's conditions compare bare, and the expressions they compare instead."""
     bare: list[str] = []
     wrapped: list[str] = []
+    own = {one.node.get("Alias", ""): table}
     for _, text in expressions(one.node):
         for each in conditions.conjuncts(conditions.condition(text)):
-            for found in conditions.comparisons(each, context.aliases, table):
+            for found in conditions.comparisons(each, own, table):
+                if conditions.columns_in(found.other):
+                    continue  # a join: no statistic of this table alone tells of it
                 side = conditions.unwrapped(found.side, found.column, context.structure)
                 if conditions.bare(side):
                     bare.append(found.column.name)

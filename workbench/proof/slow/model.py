@@ -175,6 +175,7 @@ class SlowStatement:
     temp_blocks: float | None = None
     explained: Explained | None = field(default=None, repr=False)
     reasons: Sequence[Reason] = ()
+    refuted: Sequence[Reason] = ()  # what looked like one, until it was tried
     rewrites: Sequence[Rewrite] = ()
     note: str = ""
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import psycopg2
+from pglast.visitors import Visitor
 from psycopg2 import errors
 from psycopg2 import sql as composed
 
@@ -31,7 +32,7 @@ from workbench.proof.slow.running import (
     text_with_values,
 )
 from workbench.proof.slow.structure import Structure
-from workbench.proof.slow.syntax import Scope, all_scopes, function_names
+from workbench.proof.slow.syntax import Scope, all_scopes, common_tables, function_names
 from workbench.proof.slow.tree import Tree, ast
 from workbench.proof.workload.model import Statement
 
@@ -42,6 +43,9 @@ _SAMPLES = 2
 _ROWS_LOOKED_AT = 1000
 _NULLS = 20
 _EMPTIED = 4  # tables at most
+_PARTS = (20_000, 2_000, 200)  # rows of each table, where all are too many
+_NOTHING = "nothing but NULLs"
+_MUCH_FASTER = 2.0  # than what was waited for
 
 
 def _implicit_casts(tree: Tree, scopes: Sequence[Scope]) -> Change | None:
@@ -82,6 +86,7 @@ class _Case:
 @dataclass(frozen=True)
 class _Digest:
     rows: int
+    told: int  # the rows that hold anything but NULLs
     content: tuple[Any, ...]
     order: Any
 
@@ -176,21 +181,23 @@ def _proved(
         with limited(conn, statement, timeout_s):
             tree = parse_statement(text)
             scopes = all_scopes(structure, tree, path)
-            for case in _cases(conn, text, rewrite.sql, again, scopes):
-                differs = _compare(conn, case, compared)
+            given = _Case("the given values", text, rewrite.sql)
+            try:
+                differs = _compare(conn, given, compared)
+            except errors.QueryCanceled:
+                return _on_fewer_rows(conn, statement, rewrite, text, scopes, timeout_s)
+            if differs:
+                return _unequal(rewrite, compared, differs)
+            for case in _other_cases(conn, text, again, scopes):
+                differs = _compare_in_time(conn, case, compared)
                 if differs:
                     return _unequal(rewrite, compared, differs)
-            given = _Case("", text, rewrite.sql)
             for edges in (_nulls_planted(conn, scopes), _emptied(conn, scopes)):
                 with closing(edges):  # what it has prepared is undone before the transaction ends
                     for name in edges:
-                        differs = _compare(conn, replace(given, name=name), compared)
+                        differs = _compare_in_time(conn, replace(given, name=name), compared)
                         if differs:
                             return _unequal(rewrite, compared, differs)
-    except errors.QueryCanceled:
-        return replace(
-            rewrite, compared=tuple(compared), why=f"the comparison did not end within {timeout_s:g} s"
-        )
     except psycopg2.Error as exc:
         if conn.closed:
             raise
@@ -207,36 +214,124 @@ def _unequal(rewrite: Rewrite, compared: Sequence[str], differs: str) -> Rewrite
 
 def _compare(conn: Connection, case: _Case, compared: list[str]) -> str:
     """How the results of a case differ, empty where they do not; it is noted in *compared*."""
-    before, after = _digest(conn, case.before), _digest(conn, case.after)
+    with rolled_back_on_error(conn):
+        before, after = _digest(conn, case.before), _digest(conn, case.after)
     if before.content != after.content:
         return f"{case.name}: {before.rows:,} rows and {after.rows:,}" + (
             " of other content" if before.rows == after.rows else ""
         )
-    same_order = ", in the same order" if before.rows > 1 and before.order == after.order else ""
-    compared.append(f"{case.name}: {before.rows:,} row{'' if before.rows == 1 else 's'}{same_order}")
+    told = ", in the same order" if before.rows > 1 and before.order == after.order else ""
+    if before.rows and not before.told:
+        told = f" with {_NOTHING}"
+    compared.append(f"{case.name}: {before.rows:,} row{'' if before.rows == 1 else 's'}{told}")
     return ""
+
+
+def _compare_in_time(conn: Connection, case: _Case, compared: list[str]) -> str:
+    """As `_compare`; a case that does not end is left out, and said to be."""
+    try:
+        return _compare(conn, case, compared)
+    except errors.QueryCanceled:
+        compared.append(f"{case.name}: left out, for it did not end")
+        return ""
 
 
 def _digest(conn: Connection, text: str) -> _Digest:
     """The rows of a query as a multiset and as a sequence, hashed where they are."""
     query = composed.SQL(sql.read("optimization/slow/digest.sql")).format(query=composed.SQL(text))
-    rows, first, second, order = conn.execute(query).fetchone() or (0, None, None, None)
-    return _Digest(rows, (rows, first, second), order)
+    rows, told, first, second, order = conn.execute(query).fetchone() or (0, 0, None, None, None)
+    return _Digest(rows, told, (rows, first, second), order)
 
 
-def _cases(
-    conn: Connection,
-    text: str,
-    after: str,
-    again: Callable[[str], str | None],
-    scopes: Sequence[Scope],
+def _other_cases(
+    conn: Connection, text: str, again: Callable[[str], str | None], scopes: Sequence[Scope]
 ) -> Iterator[_Case]:
-    """The given values, then others that the data has."""
-    yield _Case("the given values", text, after)
+    """The statement with other values that the data has."""
     for number, other in enumerate(_with_other_values(conn, scopes), start=1):
         made = again(other)
         if made is not None and other != text:
             yield _Case(f"other values {number}", other, made)
+
+
+# what does not end
+
+
+def _on_fewer_rows(
+    conn: Connection,
+    statement: Statement,
+    rewrite: Rewrite,
+    text: str,
+    scopes: Sequence[Scope],
+    timeout_s: float,
+) -> Rewrite:
+    """The rewrite of a statement that does not end: compared on a part of each table, and timed alone."""
+    compared: list[str] = []
+    waits = f"the statement does not end within {timeout_s:g} s"
+    for rows in _PARTS:
+        try:
+            with _savepoint(conn):
+                parts = _in_part(conn, scopes, rows)
+                made = [_of_parts(each, parts) for each in (text, rewrite.sql)]
+                case = _Case(f"the first {rows:,} rows of each table", made[0], made[1])
+                differs = _compare(conn, case, compared)
+            break
+        except errors.QueryCanceled:
+            continue
+    else:
+        return replace(rewrite, why=f"{waits}, not on {_PARTS[-1]:,} rows of each table either")
+    if differs:
+        return _unequal(rewrite, compared, differs)
+    if _NOTHING in compared[0] or ": 0 rows" in compared[0]:
+        return replace(
+            rewrite, compared=tuple(compared), why=f"{waits}, and on fewer rows it gives nothing to compare"
+        )
+    found = replace(rewrite, equal=True, compared=tuple(compared), before_ms=timeout_s * 1000)
+    try:
+        after = explain_text(conn, rewrite.sql, run=True)
+    except errors.QueryCanceled:
+        return replace(found, verdict="rejected", why=f"{waits}, nor does the rewrite")
+    after_ms = (after.plan.execution_ms or 0.0) + (after.plan.planning_ms or 0.0)
+    found = replace(found, after_ms=after_ms, runs=1, after=after)
+    if (found.ratio or 0.0) < _MUCH_FASTER:
+        return replace(found, verdict="rejected", why=f"{waits}, and the rewrite takes {after_ms:,.0f} ms")
+    return replace(found, verdict="accepted", why=f"{waits}; the rewrite takes {after_ms:,.0f} ms")
+
+
+def _in_part(conn: Connection, scopes: Sequence[Scope], rows: int) -> Mapping[tuple[str, str], str]:
+    """A temporary table with a part of the rows of each table, by schema and name."""
+    found = {}
+    for number, table in enumerate(_tables(scopes)):
+        name = f"workbench_part_{number}"
+        query = composed.SQL("create temporary table {} as select * from {} limit {}").format(
+            composed.Identifier(name),
+            composed.Identifier(table.schema, table.name),
+            composed.Literal(rows),
+        )
+        conn.execute(query)
+        found[table.schema, table.name] = name
+    if found:
+        names = composed.SQL(", ").join(map(composed.Identifier, found.values()))
+        conn.execute(composed.SQL("analyze {}").format(names))
+    return found
+
+
+def _of_parts(text: str, parts: Mapping[tuple[str, str], str]) -> str:
+    """The statement with the parts in the place of the tables."""
+    tree = parse_statement(text)
+    hidden = common_tables(tree)
+    by_name = {name: part for (_, name), part in parts.items() if name not in hidden}
+
+    class _Tables(Visitor):
+        def visit_RangeVar(self, ancestors: Any, node: Tree) -> None:  # noqa: N802 - pglast's name
+            part = parts.get((node.schemaname or "", node.relname))
+            if part is None and not node.schemaname:
+                part = by_name.get(node.relname)
+            if part is not None:
+                node.alias = node.alias or ast.Alias(aliasname=node.relname)
+                node.schemaname, node.relname = "pg_temp", part
+
+    _Tables()(tree)
+    return printed(tree)
 
 
 # other values

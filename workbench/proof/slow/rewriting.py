@@ -350,7 +350,7 @@ def _flat_items(query: Tree) -> list[Tree]:
 
 
 def _flat_conditions(query: Tree) -> list[Tree] | None:
-    """All conditions of WHERE and ON; None where not all joins are inner ones by ON, or one has a subquery."""
+    """All conditions of WHERE and ON; None where a join is no inner one by ON, or one has a subquery."""
     found = list(conditions.conjuncts(query.whereClause))
     for item in query.fromClause or ():
         inner = _inner_quals(item)

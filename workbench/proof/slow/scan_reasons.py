@@ -19,6 +19,7 @@ from workbench.proof.slow.tree import Tree, ast
 _LIKE = ("~~", "~~*")
 _RANGES = ("=", "<", "<=", ">", ">=")
 _MOST = 0.9  # of the rows read are thrown away
+_MUCH = 0.75  # the same, where an index could not have served
 _PATTERN_CLASSES = {
     "text": "text_pattern_ops",
     "character varying": "varchar_pattern_ops",
@@ -41,9 +42,9 @@ class _Scan:
     def removed(self) -> float:
         return self.read - self.kept
 
-    @property
-    def wasteful(self) -> bool:
-        return self.removed >= ROWS and self.removed >= _MOST * self.read
+    def wastes(self, share: float) -> bool:
+        """Whether it throws away *share* of what it reads, and not just a few rows."""
+        return self.removed >= ROWS and self.removed >= share * self.read
 
 
 def scan_reasons(context: Context, statement: Tree) -> Iterator[Reason]:
@@ -66,6 +67,8 @@ def scan_reasons(context: Context, statement: Tree) -> Iterator[Reason]:
             yield from _or_across_columns(context, scan)
             yield from _discarding(context, scan, explained)
         yield from _joins(context, one, casts)
+        yield from _or_across_tables(context, one)
+        yield from _not_pruned(context, one)
 
 
 def _scan(context: Context, one: NodeTime) -> _Scan | None:
@@ -102,7 +105,7 @@ def _about(
     context: Context, scan: _Scan, found: Found, casts: frozenset[tuple[str, str]]
 ) -> Iterator[Reason]:
     """What keeps an index from serving one comparison of a wasteful scan."""
-    if not scan.wasteful:
+    if not scan.wastes(_MUCH):
         return
     side = conditions.unwrapped(found.side, found.column, context.structure)
     if found.operator in _LIKE and found.side is getattr(found.condition, "lexpr", None):
@@ -204,7 +207,7 @@ def _pattern(context: Context, scan: _Scan, found: Found) -> Iterator[Reason]:
             f"so no B-tree can find it: {_rows(scan)}",
             facts,
             fix=f"create extension if not exists pg_trgm;\n{fix}",
-            advice="Full text search finds words; trigrams find any part of a text, from three characters on.",
+            advice="Full text search finds words; trigrams find any three characters and more of a text.",
             object=column,
             remedy=Remedy(statements=tried) if len(pattern.strip("%_")) >= 3 else None,
         )
@@ -245,7 +248,7 @@ def _or_across_columns(context: Context, scan: _Scan) -> Iterator[Reason]:
     for each in conditions.conjuncts(conditions.condition(scan.node.node["Filter"])):
         arms = conditions.alternatives(each)
         names = [sorted({conditions.without_alias(c) for c in conditions.columns_in(arm)}) for arm in arms]
-        if not scan.wasteful or len({tuple(name) for name in names}) < 2:
+        if not scan.wastes(_MOST) or len({tuple(name) for name in names}) < 2:
             continue
         yield Reason(
             "or_across_columns",
@@ -254,14 +257,14 @@ def _or_across_columns(context: Context, scan: _Scan) -> Iterator[Reason]:
             f"{scan.table.qualified} "
             f"is served only where each arm has an index: {_rows(scan)}",
             facts_of(context, scan.node, condition=conditions.printed_plainly(each), arms=len(arms)),
-            advice="With an index for each arm the planner joins bitmaps; a UNION ALL reads each arm by its own.",
+            advice="With an index for each arm the planner joins bitmaps; a UNION ALL uses each alone.",
             object=scan.table.qualified,
         )
 
 
 def _discarding(context: Context, scan: _Scan, explained: Sequence[str]) -> Iterator[Reason]:
     """A sequential scan that throws most rows away for conditions that an index could serve."""
-    if not scan.wasteful:
+    if not scan.wastes(_MOST):
         return
     equal: list[Found] = []
     ranged: list[Found] = []
@@ -293,7 +296,7 @@ def _discarding(context: Context, scan: _Scan, explained: Sequence[str]) -> Iter
             indexes_there=there,
         ),
         fix="" if there else f"create index concurrently on {table} ({keys});",
-        advice=f"{', '.join(there)} begins with a filtered column, and the planner takes reading all for cheaper"
+        advice=f"{', '.join(there)} begins with a filtered column, and the planner reads all for cheaper"
         ": "
         "compare its estimate with the rows kept."
         if there
@@ -332,6 +335,79 @@ def _joins(context: Context, one: NodeTime, casts: frozenset[tuple[str, str]]) -
         if reads_all and wanted <= _RARE * rows:
             effect = f"all {rows:,.0f} rows are read to join {wanted:,.0f}"
             yield _wrapped(context, one, found, side, casts, effect)
+
+
+def _or_across_tables(context: Context, one: NodeTime) -> Iterator[Reason]:
+    """OR between columns of several tables, which can be checked only when they are joined."""
+    removed = float(one.node.get("Rows Removed by Join Filter", 0)) * one.loops
+    removed += float(one.node.get("Rows Removed by Filter", 0)) * one.loops
+    if "Join" not in one.type and one.type != "Nested Loop":
+        return
+    if removed < ROWS or removed < _MOST * (removed + (one.actual or 0.0)):
+        return
+    for title, text in expressions(one.node):
+        if title not in ("Join Filter", "Filter"):
+            continue
+        for each in conditions.conjuncts(conditions.condition(text)):
+            arms = conditions.alternatives(each)
+            named = [
+                {
+                    found[0].qualified
+                    for c in conditions.columns_in(arm)
+                    if (found := conditions.resolved(c, context.aliases))
+                }
+                for arm in arms
+            ]
+            tables = sorted(set().union(*named)) if named else []
+            if len(tables) > 1 and any(one_arm != named[0] for one_arm in named):
+                yield Reason(
+                    "or_across_tables",
+                    one.number,
+                    f"OR between {' and '.join(tables)} is checked after the join: {removed:,.0f} rows are "
+                    "joined for nothing",
+                    facts_of(
+                        context,
+                        one,
+                        condition=conditions.printed_plainly(each),
+                        rows_removed=removed,
+                        rows_kept=one.actual,
+                    ),
+                    advice="A UNION of one query for each arm finds the rows of each by its own index.",
+                    object=", ".join(tables),
+                )
+
+
+def _not_pruned(context: Context, one: NodeTime) -> Iterator[Reason]:
+    """All partitions read because the condition is on an expression of the partition key."""
+    if one.type not in ("Append", "Merge Append") or int(one.node.get("Subplans Removed", 0)):
+        return
+    scans = [each for each in context.beneath(one) if (table := context.table(each)) and table.partition_of]
+    parents = {table.partition_of for each in scans if (table := context.table(each))}
+    if len(parents) != 1:
+        return
+    (key,) = parents
+    parent = context.structure.table(*key) if key else None
+    if parent is None or len({each.node["Relation Name"] for each in scans}) < max(
+        len(context.structure.partitions(parent)), 2
+    ):
+        return
+    keys = set(context.structure.of(parent, "partition_columns", ()))
+    for found in _found(context, scans[0], ("Filter", "Index Cond", "Recheck Cond")):
+        side = conditions.unwrapped(found.side, found.column, context.structure)
+        if found.column.name in keys and not conditions.bare(side) and found.operator in _RANGES:
+            text = conditions.in_short(found.side, found.column, context.structure)
+            yield Reason(
+                "no_pruning",
+                one.number,
+                f"all {len(scans)} partitions of {parent.qualified} are read: {text} "
+                f"is compared, and they are told apart by {found.column.name}",
+                facts_of(
+                    context, one, partitions=len(scans), condition=conditions.printed_plainly(found.condition)
+                ),
+                advice=f"Compare {found.column.name} itself, with a range.",
+                object=parent.qualified,
+            )
+            return
 
 
 def _reads(context: Context, one: NodeTime, table: Table) -> bool:

@@ -17,7 +17,7 @@ from workbench.proof.slow.model import Basis, Explained, Outcome, SlowStatement
 from workbench.proof.slow.rewrite_proof import NO_ROWS, rewrites_of
 from workbench.proof.slow.running import as_explained, explained, failure
 from workbench.proof.slow.structure import Structure, read_structure
-from workbench.proof.slow.trials import try_remedies
+from workbench.proof.slow.trials import refuted, try_remedies
 from workbench.proof.workload.model import Statement, Workload
 from workbench.source import OpenSource
 
@@ -263,6 +263,7 @@ def _examined(
     here = run and not opened.read_only
     if here and slow.outcome == "run":
         reasons = try_remedies(conn, slow.statement, reasons, timeout_s=timeout_s, deadline=deadline)
+    wrong = [each for each in reasons if refuted(each)]
     rewrites = rewrites_of(
         conn,
         slow.statement,
@@ -271,4 +272,12 @@ def _examined(
         deadline=deadline,
         not_here="" if here else NO_ROWS if opened.read_only else "nothing was run",
     )
-    return replace(slow, reasons=tuple(reasons), rewrites=tuple(rewrites), note=note)
+    if any(each.verdict == "accepted" and each.kind == "function_to_range" for each in rewrites):
+        wrong = [each for each in wrong if each.kind != "non_sargable"]  # the rewrite shows that it is one
+    return replace(
+        slow,
+        reasons=tuple(each for each in reasons if each not in wrong),
+        refuted=tuple(wrong),
+        rewrites=tuple(rewrites),
+        note=note,
+    )

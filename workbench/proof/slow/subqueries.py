@@ -84,7 +84,7 @@ def _as_correlated(outer: Scope, inner: Scope, link: Tree) -> _Correlated | None
     if len(query.targetList) != 1 or not inner.entries or any(each.table is None for each in inner.entries):
         return None
     kind = _aggregate_kind(query.targetList[0].val)
-    if kind is None or {each.alias for each in inner.entries} & {each.alias for each in outer.entries}:
+    if kind is None:
         return None
     keys: list[tuple[Tree, Tree]] = []
     rest: list[Tree] = []

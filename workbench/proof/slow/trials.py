@@ -16,6 +16,9 @@ from workbench.proof.slow.plan_reasons import on_disk_kb
 from workbench.proof.slow.running import explain_text, failure, limited, text_with_values
 from workbench.proof.workload.model import Statement
 
+_DECIDED = frozenset(
+    ("discarding_scan", "leading_wildcard", "like_collation", "large_nested_loop", "jit_time", "non_sargable")
+)  # without a gain they are no reason
 _FASTER = 0.8  # of the time before: less of a gain can be chance
 _CLOSER = 3.0  # times nearer to the rows that came
 _MEMORY_STEPS = 4  # of twice the memory each, until all fits
@@ -41,10 +44,21 @@ def try_remedies(
         if conn.closed:
             raise
         return reasons
-    return [
+    found = [
         _tried(conn, statement, each, before, timeout_s) if time.monotonic() < deadline else each
         for each in reasons
     ]
+    return [replace(each, fix="") if each.tried and not each.tried.helped else each for each in found]
+
+
+def refuted(reason: Reason) -> bool:
+    """Whether the trial showed that the statement is not slow for this reason."""
+    return (
+        reason.kind in _DECIDED
+        and reason.tried is not None
+        and not reason.tried.helped
+        and bool(reason.tried.facts)
+    )
 
 
 def _tried(
