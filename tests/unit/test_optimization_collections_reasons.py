@@ -12,7 +12,7 @@ from bson.regex import Regex
 
 from workbench.areas.optimization.collections.conditions import conditions
 from workbench.areas.optimization.collections.reasons import reasons_of
-from workbench.areas.optimization.collections.slow import SlowOperation, declared_as_slow
+from workbench.areas.optimization.collections.slow import SlowOperation, with_declared
 from workbench.catalog.collections import Collection, CollectionCatalog, CollectionIndex, Operation
 from workbench.catalog.observed_operations import of_pipeline
 from workbench.documents.shape import infer
@@ -255,11 +255,11 @@ def test_a_long_list_is_a_reason() -> None:
 def test_javascript_is_a_reason() -> None:
     """$where is told, as an operator and not as a word in a value or a path's end."""
     assert "javascript" in {
-        kind for each in declared_as_slow([find({"$where": "this.no > 5"})]) for kind in kinds(each)
+        kind for each in with_declared([], [find({"$where": "this.no > 5"})]) for kind in kinds(each)
     }
-    assert kinds(declared_as_slow([find({"name": "$where", "customer": 5})])[0]) == set()
+    assert kinds(with_declared([], [find({"name": "$where", "customer": 5})])[0]) == set()
     function = {"$expr": {"$function": {"body": "function() { return true }", "args": [], "lang": "js"}}}
-    assert "javascript" in kinds(declared_as_slow([find(function)])[0])
+    assert "javascript" in kinds(with_declared([], [find(function)])[0])
 
 
 def test_a_range_of_two_sides_over_an_array_is_a_reason_where_an_index_is_read_by_it() -> None:

@@ -42,7 +42,11 @@ _DECODED: CodecOptions[dict[str, Any]] = CodecOptions(
     datetime_conversion=DatetimeConversion.DATETIME_AUTO,
     unicode_decode_error_handler="replace",
 )
-_RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
+RAW: CodecOptions[RawBSONDocument] = CodecOptions(
+    document_class=RawBSONDocument,
+    uuid_representation=UuidRepresentation.STANDARD,
+    datetime_conversion=DatetimeConversion.DATETIME_MS,
+)
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,7 @@ class Copy:
         """The server's reply to an ``explain`` of *find*, which is run."""
         asked = {"explain": dict(find), "verbosity": "executionStats", "maxTimeMS": _TIME_LIMIT_MS}
         try:
-            return self.target.database.command(asked)
+            return self.target.database.command(asked, codec_options=_DECODED)  # it sends UUIDs
         except PyMongoError as exc:
             raise EngineError(f"an operation could not be run: {line_of(exc)}") from exc
 
@@ -161,7 +165,7 @@ def _filled(
     mean = max(shape.sizes.mean, 1.0)
     most = min(at_most, max(int(MOST_BYTES / mean), 1))
     whole = total <= most
-    raw = target.with_options(codec_options=_RAW)
+    raw = target.with_options(codec_options=RAW)
     copied = 0
     documents = _documents(source.batches(collection.name, sample=None if whole else most))
     for part in _parts(itertools.islice(documents, most), _INSERTED_AT_ONCE):
@@ -179,7 +183,7 @@ def _filled(
 
 def _documents(batches: Iterator[bytes]) -> Iterator[RawBSONDocument]:
     for batch in batches:
-        yield from bson.decode_all(batch, _RAW)
+        yield from bson.decode_all(batch, RAW)
 
 
 def _parts(documents: Iterator[RawBSONDocument], size: int) -> Iterator[list[RawBSONDocument]]:
@@ -209,7 +213,7 @@ def make_existing(target: Target[Document], index: CollectionIndex) -> None:
 def _candidates(target: Target[Document]) -> list[dict[str, Any]]:
     """Random documents to take values from; one that is no valid BSON is passed over."""
     found = []
-    for raw in target.with_options(codec_options=_RAW).aggregate([{"$sample": {"size": _CANDIDATES}}]):
+    for raw in target.with_options(codec_options=RAW).aggregate([{"$sample": {"size": _CANDIDATES}}]):
         try:
             found.append(bson.decode(raw.raw, _DECODED))
         except BSONError:

@@ -4,6 +4,7 @@ with open_model("mongodb://…/shop") as opened:
     review = review_operations(opened)
 """
 
+from workbench.areas.optimization.collections.example import record_example
 from workbench.areas.optimization.collections.findings import PAGES, commands_of, findings_of
 from workbench.areas.optimization.collections.review import (
     OperationsReview,
@@ -38,6 +39,7 @@ __all__ = [
     "open_model",
     "operation_rows",
     "pictures",
+    "record_example",
     "record_operations",
     "rejected_rows",
     "require_recorded",

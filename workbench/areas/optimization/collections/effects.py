@@ -11,11 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import bson
-from bson import CodecOptions
-from bson.binary import UuidRepresentation
-from bson.codec_options import DatetimeConversion
 from bson.raw_bson import RawBSONDocument
 from pymongo.errors import BulkWriteError, PyMongoError
+from pymongo.write_concern import WriteConcern
 
 from workbench.areas.optimization.collections.conditions import (
     RANGES,
@@ -25,7 +23,7 @@ from workbench.areas.optimization.collections.conditions import (
 )
 from workbench.catalog.collections import Collection, Operation
 from workbench.documents.indexing.advice import described_operation
-from workbench.documents.indexing.copies import RUNS, Copy, Wanted, make_existing
+from workbench.documents.indexing.copies import RAW, RUNS, Copy, Wanted, line_of, make_existing
 from workbench.engines.mongo import Document
 from workbench.errors import EngineError
 from workbench.proof.explain_documents import ExecutionStats
@@ -36,14 +34,8 @@ UNNOTICED = 100  # documents or keys more that nobody notices
 _INSERTED = 500  # documents a round
 _INSERT_ROUNDS = 9
 _FILLED = 5_000  # documents of the collections that are inserted into
-_RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
 _VALUES = 200  # of a range, from which those are chosen that give what was recorded
 _KEEPING = frozenset(["$match", "$sort", "$set", "$addFields", "$project", "$lookup", "$unset"])
-_LENIENT: CodecOptions[RawBSONDocument] = CodecOptions(
-    document_class=RawBSONDocument,
-    uuid_representation=UuidRepresentation.STANDARD,
-    datetime_conversion=DatetimeConversion.DATETIME_MS,
-)
 
 
 @dataclass(frozen=True)
@@ -58,8 +50,8 @@ class Case:
 class Effect:
     """What was measured of one operation without an index (*before*) and with it (*after*).
 
-    Keys, documents and returned are sums over *runs* executions with the same values; times are the median
-    of one execution in ms, of runs with and without in turn; None where they were not taken.
+    Keys, documents and returned are sums over *runs* executions with the same values; times are of one
+    execution in ms, from runs with and without in turn; None where they were not taken.
     """
 
     operation: Operation
@@ -121,14 +113,30 @@ def cases_of(
             failures.append(f"{described_operation(operation)}: its JavaScript is not on record")
             continue
         try:
-            theirs = [Case(operation, find) for find in _finds(copy, operation, share)]
-            for each in theirs[:1]:
-                copy.run(each.find)
+            theirs, failed = _that_run(
+                copy, [Case(operation, find) for find in _finds(copy, operation, share)]
+            )
         except EngineError as exc:
-            failures.append(f"{described_operation(operation)}: {exc}")
-            continue
+            theirs, failed = [], str(exc)
         cases += theirs
+        if failed and not theirs:
+            failures.append(f"{described_operation(operation)}: {failed}")
     return cases, failures
+
+
+def _that_run(copy: Copy, cases: Sequence[Case]) -> tuple[list[Case], str]:
+    """Those of *cases* that the server runs, and the last reason of those that it does not.
+
+    With another value a partial index of texts or places may not serve, without which there is no plan.
+    """
+    good, failed = [], ""
+    for each in cases:
+        try:
+            copy.run(each.find)
+            good.append(each)
+        except EngineError as exc:
+            failed = str(exc)
+    return good, failed
 
 
 def _finds(copy: Copy, operation: Operation, share: float) -> list[dict[str, Any]]:
@@ -192,7 +200,7 @@ def _counted(copy: Copy, find: Mapping[str, Any]) -> int:
     try:
         return copy.target.count_documents(find["filter"], maxTimeMS=60_000, **options)
     except PyMongoError as exc:
-        raise EngineError(f"an operation could not be run: {str(exc).splitlines()[0]}") from exc
+        raise EngineError(f"an operation could not be run: {line_of(exc)}") from exc
 
 
 def runs_of(copy: Copy, cases: Sequence[Case]) -> list[ExecutionStats]:
@@ -258,30 +266,38 @@ def hidden(copy: Copy, *indexes: str) -> Iterator[None]:
 
 
 def times_of(copy: Copy, cases: Sequence[Case], index: str) -> dict[int, tuple[float, float]]:
-    """The median ms of an execution of each operation without and with *index*, in turn, by its id."""
-    without: dict[int, list[float]] = {}
-    with_it: dict[int, list[float]] = {}
+    """The ms that an execution of each operation takes without and with *index*, in turn, by its id.
+
+    Of each case the best of three rounds, for what disturbs a run only adds to it; of the cases the median.
+    """
+    without: list[list[float]] = [[] for _ in cases]
+    with_it: list[list[float]] = [[] for _ in cases]
     for _ in range(ROUNDS):
         with hidden(copy, index):
             _time(copy, cases, without)
         _time(copy, cases, with_it)
+    found: dict[int, tuple[list[float], list[float]]] = {}
+    for case, old, new in zip(cases, without, with_it, strict=True):
+        olds, news = found.setdefault(id(case.operation), ([], []))
+        olds.append(min(old))
+        news.append(min(new))
     return {
-        identity: (statistics.median(times), statistics.median(with_it[identity]))
-        for identity, times in without.items()
+        identity: (statistics.median(olds), statistics.median(news))
+        for identity, (olds, news) in found.items()
     }
 
 
-def _time(copy: Copy, cases: Sequence[Case], times: dict[int, list[float]]) -> None:
-    for case in cases:
+def _time(copy: Copy, cases: Sequence[Case], times: Sequence[list[float]]) -> None:
+    for case, taken in zip(cases, times, strict=True):
         command = {**case.find, "singleBatch": True, "batchSize": 100_000}
         try:
             for timed in (False, True):  # the first run chooses the plan
                 began = time.perf_counter()
-                copy.target.database.command(command, codec_options=_RAW)
+                copy.target.database.command(command, codec_options=RAW)
                 if timed:
-                    times.setdefault(id(case.operation), []).append((time.perf_counter() - began) * 1e3)
+                    taken.append((time.perf_counter() - began) * 1e3)
         except PyMongoError as exc:
-            raise EngineError(f"an operation could not be run: {str(exc).splitlines()[0]}") from exc
+            raise EngineError(f"an operation could not be run: {line_of(exc)}") from exc
 
 
 def insert_times(
@@ -290,16 +306,20 @@ def insert_times(
     """Microseconds a document inserted: with the indexes that are there, and with each of *indexes* as well.
 
     Collections of up to 5,000 documents of the copy's, one without and one with each index, are inserted
-    into in turn; medians of nine rounds.
+    into in turn. The best of nine rounds: what disturbs a round only adds to it.
     """
     database = copy.target.database
-    raw = copy.target.with_options(codec_options=_RAW)
+    raw = copy.target.with_options(codec_options=RAW)
     rows = [bytes(each.raw) for each in raw.find({}, limit=_FILLED)]
     if not rows:
         return 0.0, dict.fromkeys(indexes, 0.0)
-    targets = {name: database[f"writes_{number}"] for number, name in enumerate(("", *indexes))}
+    at_once = WriteConcern(w=1)  # not the time of the members' agreement
+    targets = {
+        name: database.get_collection(f"writes_{number}", write_concern=at_once)
+        for number, name in enumerate(("", *indexes))
+    }
     for name, target in targets.items():
-        target.with_options(codec_options=_RAW).insert_many([RawBSONDocument(each) for each in rows])
+        target.with_options(codec_options=RAW).insert_many([RawBSONDocument(each) for each in rows])
         for index in collection.indexes:
             make_existing(target, index)
         if name:
@@ -320,13 +340,13 @@ def insert_times(
                 ) from exc
             if turn:
                 times[name].append((time.perf_counter() - began) * 1e6 / len(new))
-    medians = {name: statistics.median(each) for name, each in times.items()}
-    return medians.pop(""), medians
+    best = {name: min(each) for name, each in times.items()}
+    return best.pop(""), best
 
 
 def _without_id(raw: bytes) -> Document:
     """A document to be inserted again, whose id the driver makes."""
-    document = dict(bson.decode(raw, _LENIENT))
+    document = dict(bson.decode(raw, RAW))
     document.pop("_id", None)
     return document
 

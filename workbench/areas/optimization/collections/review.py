@@ -13,7 +13,7 @@ from workbench.areas.optimization.collections.recorded import (
     recorded_by_log,
     recorded_by_profiler,
 )
-from workbench.areas.optimization.collections.slow import SlowOperation, declared_as_slow, slow_operations
+from workbench.areas.optimization.collections.slow import SlowOperation, slow_operations, with_declared
 from workbench.areas.optimization.collections.trial import Decided, DropTrial, IndexTrial, decide
 from workbench.catalog.collections import Collection, Operation
 from workbench.catalog.shapes import Shape
@@ -91,8 +91,8 @@ def review_operations(
         )
     source = require_collections(opened)
     recorded = _recorded(source, log)
-    declared = declared_operations(opened, operations)
-    slow = [*slow_operations(recorded, source.catalog.database), *declared_as_slow(declared)]
+    declared = declared_operations(opened, operations) if operations or not recorded.entries else []
+    slow = with_declared(slow_operations(recorded, source.catalog.database), declared)
     asked = [_of_its_own(each) for each in _known([each.operation for each in slow], source)]
     shapes = shapes_of(source, sample=sample)
     advice = advised(_without_operations(source), shapes, [*asked, *_joined(asked, source)], most=MOST_ADVICE)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from workbench.areas.optimization.collections.recorded import Recorded
 from workbench.catalog.collections import Operation
-from workbench.catalog.observed_operations import operation_of, shape_key
+from workbench.catalog.observed_operations import of_pipeline, operation_of, shape_key, shape_of
 
 _JAVASCRIPT = frozenset(["$where", "$function", "$accumulator"])
 _MONITORING = frozenset(["$collStats", "$indexStats", "$planCacheStats", "$currentOp", "$changeStream"])
@@ -178,18 +178,35 @@ def slow_operations(recorded: Recorded, database: str) -> list[SlowOperation]:
     return sorted(told, key=lambda each: (-each.total_ms, -each.documents_examined, each.key))
 
 
-def declared_as_slow(operations: Iterable[Operation]) -> list[SlowOperation]:
-    """Operations that were declared and not recorded: nothing is known of their time."""
-    return [
-        SlowOperation(
-            each, each.origin or "declared", javascript=tuple(sorted(_names(_whole(each)) & _JAVASCRIPT))
-        )
-        for each in operations
+def with_declared(slow: Sequence[SlowOperation], declared: Iterable[Operation]) -> list[SlowOperation]:
+    """*slow* and the *declared* operations that were not recorded, of whose time nothing is known.
+
+    One that was recorded too keeps its figures and takes the frequency that is declared.
+    """
+    hourly: dict[str, float] = {}
+    known = {each.key for each in slow}
+    further = []
+    for each in declared:
+        key = shape_key(_shape(each))
+        if key in known:
+            hourly[key] = hourly.get(key, 0.0) + (each.per_hour or 0.0)
+        else:
+            names = tuple(sorted(_names([each.filter, *each.pipeline]) & _JAVASCRIPT))
+            further.append(SlowOperation(each, each.origin or "declared", javascript=names))
+    recorded = [
+        replace(each, operation=replace(each.operation, per_hour=hourly[each.key]))
+        if hourly.get(each.key)
+        else each
+        for each in slow
     ]
+    return [*recorded, *further]
 
 
-def _whole(operation: Operation) -> list[Any]:
-    return [operation.filter, *operation.pipeline]
+def _shape(operation: Operation) -> Operation:
+    """*operation* as the record would have it, its values left out."""
+    if operation.kind == "aggregate":
+        return replace(of_pipeline(operation.pipeline, operation.collation), collection=operation.collection)
+    return replace(operation, filter=shape_of(operation.filter))
 
 
 def _hours(window: tuple[datetime, datetime] | None) -> float | None:
@@ -213,4 +230,4 @@ def _names(part: Any) -> set[str]:
     return set()
 
 
-__all__ = ["SlowOperation", "declared_as_slow", "slow_operations"]
+__all__ = ["SlowOperation", "slow_operations", "with_declared"]
