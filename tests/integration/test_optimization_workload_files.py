@@ -233,6 +233,28 @@ def test_constants_that_statistics_replaced_are_parameters(conn: Connection, tmp
     assert "cast('1' as interval day) limit 5" in runnable(found.statements[0]).as_string(conn)
 
 
+def test_types_that_were_lost_with_the_constants(conn: Connection, tmp_path: Path) -> None:
+    """A parameter that only another could give a type has one that fits; equal names stay apart."""
+    found = of(
+        conn,
+        tmp_path,
+        """
+        -- name: same
+        select sum(case when status = $1 then $2 else $3 end) from orders where total <= $4 + $5;
+        -- name: same
+        select jsonb_build_object($1, status), g from orders, generate_series($2, $3) g;
+        -- name: same
+        select missing($1, 'x') from orders;
+        """,
+    )
+
+    assert [(each.name, "numeric" in each.sql, "as text" in each.sql) for each in found.statements] == [
+        ("same", True, False),
+        ("same (2)", False, True),
+    ]
+    assert [each.reason for each in found.unread] == ["function missing(unknown, unknown) does not exist"]
+
+
 def test_nothing_is_left_and_nothing_is_run(conn: Connection, tmp_path: Path) -> None:
     """No statement stays prepared, no row is written, the session's settings are as they were."""
     before = conn.execute("select count(*), current_setting('search_path') from orders").fetchall()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from psycopg2 import sql as composed
 
 from workbench.engines.postgres import Connection, Server, installed_binaries, private_cluster
 from workbench.errors import FeatureUnavailable
-from workbench.proof.workload import runnable, sample_values, workload_of_statistics
+from workbench.proof.workload import runnable, sample_values, workload_of_files, workload_of_statistics
 
 SCHEMA = """
 create schema "Odd Ext";
@@ -69,6 +70,36 @@ def test_what_was_normalised_can_be_planned_again(counted: Connection) -> None:
     assert not found.unread
     assert query.values is not None
     counted.execute(composed.SQL("explain ") + runnable(query))
+
+
+def test_prepared_statements_and_what_only_looks_like_a_query(counted: Connection) -> None:
+    """A statement that was prepared is itself; a savepoint, whose name is a parameter too, is a utility."""
+    counted.execute("prepare p(int) as select status from orders where order_id = $1 and status <> 'x'")
+    counted.execute("execute p(1)")
+    counted.execute("begin; savepoint here; rollback to savepoint here; rollback")
+
+    found = workload_of_statistics(counted)
+
+    assert [each.sql for each in found.statements if each.kind == "select"] == [
+        "select status from orders where order_id = $1 and status <> $2"
+    ]
+    assert not found.unread
+
+
+def test_what_is_asked_leaves_no_trace(counted: Connection, tmp_path: Path) -> None:
+    """The superuser's check of a file's statements is not counted, nor does it give them a text."""
+    path = tmp_path / "w.sql"
+    path.write_text("select status from orders where order_id = 1")
+    workload_of_files(path, counted)
+    counted.execute("select status from orders where order_id = 2")
+
+    texts = counted.execute(
+        'select s.query from "Odd Ext".pg_stat_statements s join pg_database d on d.oid = s.dbid'
+        " where d.datname = current_database()"
+    ).fetchall()
+
+    assert ("select status from orders where order_id = $1",) in texts
+    assert not any("prepare workbench" in text for (text,) in texts)
 
 
 def test_another_database_is_not_counted(server: Server, counted: Connection) -> None:

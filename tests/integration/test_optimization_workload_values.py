@@ -96,6 +96,7 @@ def test_ranges_leave_a_tenth(conn: Connection) -> None:
         "select * from orders where $1 <= placed",
         "select * from orders where placed < $1",
         "select * from orders where placed between $1 and $2",
+        "select * from orders where placed >= $1::timestamptz and placed < $2::timestamptz + $3::interval",
         "select * from orders where placed >= $1 and placed < $2",
         "select * from orders o where (o.placed, o.order_id) > ($1, $2)",
     ):
@@ -124,6 +125,18 @@ def test_patterns(conn: Connection) -> None:
     assert values(conn, "select 1 from customers where email like $1") == ("'User%'::text",)
     (piece,) = values(conn, "select 1 from customers where email ilike '%' || $1 || '%'")
     assert "%" not in piece
+
+
+def test_a_padded_type_keeps_its_length(conn: Connection) -> None:
+    """A value of character(n) is not cut to one letter."""
+    conn.execute(
+        "create table padded (code character(5)); insert into padded values ('abc'), ('abc'), ('def')"
+    )
+    conn.execute("analyze padded")
+
+    (found,) = of(conn, "select count(*) from padded where code = $1")
+
+    assert conn.execute(runnable(found)).fetchone() == (2,)
 
 
 def test_quotes_and_backslashes_survive(conn: Connection) -> None:

@@ -23,9 +23,10 @@ def text_of(statement: Statement) -> str:
         ("select %s, %s", "select $1, $2", ("1", "2")),
         ("select $2, $1 -- :no", "select $2, $1", ("1", "2")),
         ("select a=? and b<>? from t", "select a=$1 and b<>$2 from t", ("1", "2")),
-        ("select 'a' || ':b' /* :c /* ? */ */ , $q$:d$q$", "select 'a' || ':b' /* :c /* ? */ */ , $q$:d$q$", ()),
+        ("select ':b' /* :c /* ? */ */ , $q$:d$q$", "select ':b' /* :c /* ? */ */ , $q$:d$q$", ()),
         ('select "a:b"::text at time zone :z', 'select "a:b"::text at time zone $1', ("z",)),
         ("select 1; -- done", "select 1", ()),
+        ("select a[:f(b)], c[:d.e], g[h:i] from t", "select a[:f(b)], c[:d.e], g[h:i] from t", ()),
     ],
 )  # fmt: skip
 def test_placeholders_become_numbers(written: str, sql: str, parameters: tuple[str, ...]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pglast import ast
-from pglast.parser import ParseError, fingerprint, scan
+from pglast.parser import ParseError, fingerprint
 from pglast.stream import RawStream
 
 from workbench.engines.postgres import Connection
@@ -24,6 +24,7 @@ from workbench.proof.workload.written import (
     NotParsed,
     Parsed,
     parsed_statement,
+    without_prepare,
     written_statements,
 )
 
@@ -175,14 +176,14 @@ def _planned(entry: Entry, elapsed_ms: float, plan: str, where: str) -> _Executi
     else:
         return None
     return _Execution(
-        entry.database, _prepared(sql), elapsed_ms, where, _parameters(parameters), kept, planned=True
+        entry.database, without_prepare(sql), elapsed_ms, where, _parameters(parameters), kept, planned=True
     )
 
 
 def _called(sql: str, detail: str) -> tuple[str, tuple[str, ...] | None]:
     """The statement that ran and its parameters; that of a PREPARE where EXECUTE ran."""
     if detail.startswith(_PREPARE):
-        return _prepared(detail.removeprefix(_PREPARE)), _executed_values(sql)
+        return without_prepare(detail.removeprefix(_PREPARE)), _executed_values(sql)
     return sql, _parameters(detail)
 
 
@@ -208,18 +209,6 @@ def _executed_values(sql: str) -> tuple[str, ...] | None:
         text = RawStream()(each)
         values.append(text if text.startswith("'") or text == "NULL" else f"'{text}'")
     return tuple(values) or None
-
-
-def _prepared(sql: str) -> str:
-    """What ``prepare name(…) as …`` prepares; another statement as it is."""
-    try:
-        tokens = [token for token in scan(sql) if token.name not in ("SQL_COMMENT", "C_COMMENT")]
-    except ParseError:
-        return sql
-    if not tokens or tokens[0].name != "PREPARE":
-        return sql
-    begin = next((token.end + 1 for token in tokens if token.name == "AS"), 0)
-    return sql[begin:].strip()
 
 
 def _split(sql: str) -> list[str]:

@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from psycopg2.errorcodes import INDETERMINATE_DATATYPE
+from psycopg2.errorcodes import AMBIGUOUS_FUNCTION, INDETERMINATE_DATATYPE, UNDEFINED_FUNCTION
 
 from workbench.engines.postgres import Connection
 from workbench.proof.workload.model import Observed, Statement, Unread, Workload
 from workbench.proof.workload.resolve import Key, Refusal, Resolved, resolve
-from workbench.proof.workload.syntax import NoQuery, kind_of, prepared_form, runnable
+from workbench.proof.workload.syntax import NoQuery, kind_of, prepared_form, runnable, with_numbers
 from workbench.proof.workload.written import NotParsed, Parsed, parameter_tokens, parsed_statement
 
 _ROUNDS = 8  # a server names one parameter of an unknown type at a time
@@ -104,18 +104,28 @@ def _query(given: Candidate) -> tuple[Candidate, Statement]:
 def _resolved(
     conn: Connection, queries: list[tuple[Candidate, Statement]]
 ) -> tuple[list[tuple[Candidate, Statement]], dict[Key, Resolved | Refusal]]:
-    """*queries* and what the server says of each; a parameter of which it cannot tell the type is a text."""
+    """*queries* and what the server says of each; parameters whose types are lost get some."""
     outcomes = resolve(conn, [each.key for each, _ in queries])
+    told: dict[int, str]
+    seen = {each.parsed.sql for each, _ in queries}
     for _ in range(_ROUNDS):
-        told: dict[str, str] = {}
-        for each, _statement in queries:
+        told = {}
+        for number, (each, _) in enumerate(queries):
             outcome = outcomes[each.key]
-            if isinstance(outcome, Refusal) and outcome.code == INDETERMINATE_DATATYPE:
-                told[each.name] = _as_text(each.parsed.sql, outcome)
+            if not isinstance(outcome, Refusal) or not each.parsed.parameters:
+                continue
+            if outcome.code == INDETERMINATE_DATATYPE:
+                told[number] = _as_text(each.parsed.sql, outcome)
+            elif outcome.code in (AMBIGUOUS_FUNCTION, UNDEFINED_FUNCTION):
+                told[number] = with_numbers(parsed_statement(each.parsed.sql)).sql
+        told = {number: text for number, text in told.items() if text not in seen}
+        seen.update(told.values())
         if not told:
             break
-        queries = [_retyped(each, statement, told.get(each.name)) for each, statement in queries]
-        outcomes |= resolve(conn, [each.key for each, _ in queries if each.name in told])
+        queries = [
+            _retyped(each, statement, told.get(number)) for number, (each, statement) in enumerate(queries)
+        ]
+        outcomes |= resolve(conn, [queries[number][0].key for number in told])
     return queries, outcomes
 
 

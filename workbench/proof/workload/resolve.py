@@ -44,13 +44,15 @@ def resolve(conn: Connection, statements: Sequence[Key]) -> dict[Key, Resolved |
     """What the server says of each of *statements*, one statement each.
 
     A hundred are prepared at once, and each refusal takes a few more round trips; nothing is planned, run,
-    or left prepared, and locks are held no longer. Names without a schema are looked for in
-    the statement's search path, or the connection's where it has none. What is in a statement is read
-    with standard_conforming_strings on, as pglast has read it.
+    or left prepared, and locks are held no longer. Names without a schema are looked for in the statement's
+    search path, or the connection's where it has none. What is in a statement is read with
+    standard_conforming_strings on, as pglast has read it. Where the role may say so pg_stat_statements
+    does not hear of it; else it may keep a statement's text with ``prepare`` before it.
     """
     found: dict[Key, Resolved | Refusal] = {}
     settings = {"standard_conforming_strings": "on"}
     with rolled_back(conn, settings):
+        sql.fetch(conn, "proof/workload/uncounted.sql")
         for path, group in groupby(sorted(set(statements), key=lambda key: key[1]), key=lambda key: key[1]):
             texts = sorted(text for text, _ in group)
             _set_search_path(conn, path)

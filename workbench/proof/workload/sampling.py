@@ -25,11 +25,12 @@ _GOLDEN = 0.618  # its multiples are spread evenly over 0 to 1, however many the
 _LIMIT = 10
 _NEUTRAL = {
     "boolean": "true", "smallint": "1", "integer": "1", "bigint": "1", "numeric": "1", "real": "1",
-    "double precision": "1", "text": "x", "character varying": "x", "character": "x", "name": "x",
+    "double precision": "1", "text": "x", "character varying": "x", "bpchar": "x", "name": "x",
     "date": "2024-01-01", "timestamp without time zone": "2024-01-01", "json": "{}", "jsonb": "{}",
     "timestamp with time zone": "2024-01-01", "uuid": "00000000-0000-0000-0000-000000000000",
 }  # fmt: skip
 _SPAN = "7 days"
+_NOTHING = {"integer": "0", "bigint": "0", "numeric": "0", "double precision": "0", "interval": "0"}
 _CERTAIN = {"array": 0, "equal": 0, "element": 0, "word": 0, "low": 1, "high": 1, "pattern": 1, "piece": 1}
 
 Column = tuple[int, str]
@@ -97,9 +98,9 @@ def sample_values(conn: Connection, statements: Sequence[Statement]) -> tuple[St
     frequent as a rare one, the statement is there twice, once with either, and its weight is shared by
     the frequency of the common one. A bound of a range leaves a tenth of the rows, a pattern begins with
     a value's first letters, LIMIT is what the statement gave back on average (10 where that is unknown),
-    OFFSET 0, an interval 7 days. What is only given out or written has any value. A statement with a
-    parameter that nothing is known of keeps None, and is to be planned generically. No row of a table is
-    read.
+    OFFSET 0, an interval 7 days, what is added to another parameter 0. What is only given out or written
+    has any value. A statement with a parameter that nothing is known of keeps None, and is to be planned
+    generically. No row of a table is read.
     """
     wanting = [each for each in statements if each.values is None]
     types = resolve(conn, [(each.sql, each.search_path) for each in wanting])
@@ -260,6 +261,8 @@ def _literal(text: str, kind: str) -> str:
 
 def _without_statistics(use: Use | None, kind: str) -> str | None:
     """What a parameter gets that is no column's value, or whose column has no statistics."""
+    if use is not None and use.role == "more":
+        return _NOTHING.get(kind)
     if kind == "interval":
         return _SPAN
     if use is None or use.role in ("free", "written"):

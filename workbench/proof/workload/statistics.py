@@ -15,13 +15,14 @@ from workbench.proof.plans import rolled_back
 from workbench.proof.workload.model import Observed, Unread, Workload
 from workbench.proof.workload.reading import Candidate, checked
 from workbench.proof.workload.syntax import NoQuery, kind_of, reads_system_alone, with_lists
-from workbench.proof.workload.written import NotParsed, parsed_statement
+from workbench.proof.workload.written import NotParsed, first_word, parsed_statement, without_prepare
 
 VIEW = "pg_stat_statements"
 _HIDDEN = "<insufficient privilege>"
 _NESTED = ", in a function"
 _LONGEST = 1_000_000
 _FETCHED = 10  # times as many as are wanted, for some are no queries
+_QUERIES = frozenset(("select", "with", "insert", "update", "delete", "merge", "values", "table", "("))
 _NEVER_HERE = "a list, or a string, of a million characters is no statement to tune"
 # what a column of Observed is called, in the newest version of the extension first
 _NAMES = {
@@ -171,9 +172,12 @@ class _Sorted:
             self.unread.append(Unread(name, VIEW, reason))
             return
         try:
-            parsed = with_lists(parsed_statement(row["query"]))
+            parsed = with_lists(parsed_statement(without_prepare(row["query"])))
             kind_of(parsed.tree)
         except NotParsed as exc:
+            if first_word(row["query"]) not in _QUERIES:  # as in savepoint $1
+                self.utility_ms += row["total_ms"]
+                return
             self.unread.append(Unread(name, VIEW, exc.reason))
         except NoQuery:
             self.utility_ms += row["total_ms"]

@@ -22,6 +22,7 @@ _WRITES: dict[type, StatementKind] = {
 }
 _PLAIN_LITERAL = re.compile(r"'(?:[^'\\]|'')*'|\d+(?:\.\d+)?|null|true|false", re.IGNORECASE)
 _SYSTEM_SCHEMAS = ("pg_catalog", "information_schema")
+_CALCULATIONS = frozenset(("+", "-", "*", "/", "%"))
 _FOLDED = "/*, ... */"
 _FIELDS = frozenset(("YEAR_P", "MONTH_P", "DAY_P", "HOUR_P", "MINUTE_P", "SECOND_P", "TO"))
 
@@ -97,6 +98,47 @@ def prepared_form(parsed: Parsed) -> Parsed:
     for begin, end, replacement in sorted(edits, reverse=True):
         text = text[:begin] + replacement + text[end:]
     return Parsed(text, parsed.parameters, parsed_statement(text).tree)
+
+
+def with_numbers(parsed: Parsed) -> Parsed:
+    """*parsed* with a type for parameters that have lost it: what is calculated with each other is numeric.
+
+    Between two parameters an operator is ambiguous, and a sum of parameters is none of texts.
+    """
+    edits: dict[int, tuple[int, str]] = {}
+    for node in nodes(parsed.tree):
+        for each, kind in _without_type(node):
+            end = (each.location or 0) + len(f"${each.number}")
+            edits[each.location or 0] = end, f"cast(${each.number} as {kind})"
+    text = parsed.sql
+    for begin, (end, replacement) in sorted(edits.items(), reverse=True):
+        text = text[:begin] + replacement + text[end:]
+    return parsed_statement(text) if edits else parsed
+
+
+def _without_type(node: Any) -> Iterator[tuple[Any, str]]:
+    """The parameters below *node* that only each other could give a type, and one that fits."""
+    if isinstance(node, ast.A_Expr):
+        operands: tuple[Any, ...] = (node.lexpr, node.rexpr)
+        told = (node.name or ())[-1].sval in _CALCULATIONS
+        if told and all(isinstance(each, ast.ParamRef) for each in operands):
+            yield from ((each, "numeric") for each in operands)
+    elif isinstance(node, ast.FuncCall) and node.args:
+        name = (node.funcname or ())[-1].sval
+        if name in ("sum", "avg"):
+            yield from ((each, "numeric") for each in _results(node.args[0]))
+        elif name == "generate_series":
+            yield from ((each, "integer") for each in node.args if isinstance(each, ast.ParamRef))
+
+
+def _results(node: Any) -> list[Any]:
+    """The parameters that *node* comes to, itself or by a CASE; none where another result has a type."""
+    if isinstance(node, ast.ParamRef):
+        return [node]
+    if not isinstance(node, ast.CaseExpr):
+        return []
+    results: list[Any] = [*(each.result for each in node.args or ()), node.defresult]
+    return results if all(isinstance(each, ast.ParamRef) for each in results) else []
 
 
 def with_lists(parsed: Parsed, length: int = 3) -> Parsed:

@@ -14,7 +14,7 @@ from workbench.proof.workload.syntax import children, nodes
 
 Role = Literal[
     "equal", "low", "high", "pattern", "piece", "array", "element", "word", "limit", "offset", "part",
-    "written", "free", "unknown",
+    "written", "free", "more", "unknown",
 ]  # fmt: skip
 _COMPARED: dict[str, Role] = {"=": "equal", "<>": "equal", "<": "high", "<=": "high", ">": "low", ">=": "low"}
 _MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "<@": "@>", "@>": "<@"}
@@ -289,6 +289,9 @@ class _Reader:
         elif _is(inner, ast.A_ArrayExpr):
             for number, each in enumerate(inner.elements or ()):
                 self._value_of(each, column, "element" if role == "array" else "equal", scope, number)
+        elif _is(inner, ast.A_Expr) and inner.name[-1].sval in "+-" and _is_parameter(inner.lexpr):
+            self._value_of(inner.lexpr, column, role, scope, place)
+            self._walk(inner.rexpr, "more", scope)
         elif _is(inner, ast.A_Expr) and inner.name[-1].sval == "||":
             self._each(_operands(inner), "piece", column)
         else:

@@ -115,6 +115,25 @@ def parsed_statement(text: str) -> Parsed:
     return Parsed(sql, parameters, _only_statement(sql))
 
 
+def without_prepare(sql: str) -> str:
+    """What ``prepare name(…) as …`` prepares; another statement as it is."""
+    try:
+        tokens = [token for token in scan(sql) if token.name not in ("SQL_COMMENT", "C_COMMENT")]
+    except ParseError:  # the caller's parser will say so
+        return sql
+    if not tokens or tokens[0].name != "PREPARE":
+        return sql
+    begin = next((token.end + 1 for token in tokens if token.name == "AS"), 0)
+    return sql[begin:].strip()
+
+
+def first_word(sql: str) -> str:
+    """The first word of *sql* in small letters; empty where there is none."""
+    begin = _COMMENTS.match(sql)
+    found = re.match(r"\w+|\S", sql[begin.end() if begin else 0 :])
+    return found[0].lower() if found else ""
+
+
 def parameter_tokens(sql: str) -> list[tuple[int, int, int]]:
     """The parameters of *sql* as (number, begin, end) in the order of the text."""
     return [
@@ -206,9 +225,9 @@ def _placeholders(text: str, tokens: Sequence[Token]) -> Iterator[_Placeholder]:
     for at, token in enumerate(tokens):
         after = [text[each.start : each.end + 1] for each in _adjacent(tokens[at : at + 5])]
         last = text[token.end]
-        # `a[low:high]` and `a %s` without a space before are no placeholders
+        # `a[low:high]`, `a[:f(x)]` and `5%s` are no placeholders
         joined = token.start > 0 and (text[token.start - 1].isalnum() or text[token.start - 1] in "_:")
-        if token.name == "ASCII_58" and after and not joined:
+        if token.name == "ASCII_58" and after and not joined and after[1:2] not in (["."], ["("]):
             name = after[0].strip("'")
             if name.isidentifier():
                 yield _Placeholder(token.start, token.end + 1 + len(after[0]), name)
