@@ -1,7 +1,9 @@
 -- needed_for: what existing indexes are needed for besides plans, a row a reason
--- needs: PostgreSQL 13   parameters: names text[], replaced_tables text[], replaced_columns text[]
+-- needs: PostgreSQL 13   parameters: names text[], replaced_tables text[], replaced_columns text[],
+--   ignored text[]
 -- a foreign key's look-up counts where no other complete index of the table begins with its columns, in any
--- order; replaced_tables and replaced_columns are the indexes to come, the columns joined by line feeds
+-- order; replaced_tables and replaced_columns are the indexes to come, the columns joined by line feeds, and
+-- ignored ones are there and will go
 with given as (
   select i.*, g.name as given
   from pg_catalog.unnest(%(names)s::text[]) as g(name)
@@ -24,6 +26,13 @@ unserved as (
       and other.indisvalid
       and other.indpred is null
       and other.indexrelid not in (select g.indexrelid from given g)
+      and not other.indexrelid = any (
+        array(
+          select pg_catalog.to_regclass(i.name)::oid
+          from pg_catalog.unnest(%(ignored)s::text[]) as i(name)
+          where pg_catalog.to_regclass(i.name) is not null
+        )
+      )
       and s.conkey <@ (other.indkey::int2[])[0:pg_catalog.cardinality(s.conkey) - 1]
   )
   and not exists (

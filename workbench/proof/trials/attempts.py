@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from workbench.catalog.model import qualified
-from workbench.proof.plans import Plan
 from workbench.proof.trials.measure import Measuring, OutOfTime
 from workbench.proof.trials.model import Rejected, StatementTrial
-from workbench.proof.trials.runs import Name, Visible, shape
+from workbench.proof.trials.runs import Name, Visible, shape, written
 from workbench.proof.workload.model import Statement
 
 _CLEARLY = 0.95  # of the weighted time: what less is saved by keeping a culprit does not excuse it
 _CULPRITS_TRIED = 4
 _ROUNDS = 8
+_KEPT_BACK = 0.3  # of the limit: for measuring what is kept in the end
 
 Progress = Callable[[int, int, str], None]
 
@@ -45,6 +45,7 @@ class Search:
     leave_one_out: int
     rejected: list[Rejected] = field(default_factory=list)
     reasons: dict[str, str] = field(default_factory=dict)
+    unused: list[Part] = field(default_factory=list)
     saved_ms: dict[str, float] = field(default_factory=dict)
     not_tried: list[str] = field(default_factory=list)
     excused: list[str] = field(default_factory=list)
@@ -67,6 +68,17 @@ class Search:
             self._leave_out_one_by_one()
         except OutOfTime as exc:
             self.not_tried.append(f"the search ended early: {exc}")
+        return self.measured()
+
+    def keep_existing(self, needed: Mapping[str, Sequence[str]]) -> bool:
+        """Keep existing indexes that are *needed* after all, with the reasons; whether there are such."""
+        parts = [part for part in self.kept if not part.create and part.shown in needed]
+        for part in parts:
+            self._reject([part], "it is needed: " + "; ".join(needed[part.shown]))
+        return bool(parts)
+
+    def measured(self) -> list[StatementTrial]:
+        """All statements with what is kept now."""
         return self._measured(self.kept)
 
     def _measured(self, kept: Sequence[Part]) -> list[StatementTrial]:
@@ -109,8 +121,8 @@ class Search:
     def _leave_out_unused(self) -> None:
         """New indexes that no plan has; again, as the statistics of expressions change plans, too."""
         while unused := [part for part in self.kept if part.create and not self.used_by(part, self.kept)]:
-            why = f"none of the plans of the {len(self.statements):,} statements uses it"
-            self._reject(unused, why)
+            self.unused += unused
+            self._reject(unused, f"none of the plans of the {len(self.statements):,} statements uses it")
 
     def _reject(self, parts: Sequence[Part], why: str) -> None:
         tried = tuple(part.shown for part in self.kept)
@@ -171,8 +183,12 @@ class Search:
 
     def _excuse(self, trials: Sequence[StatementTrial], rest: Sequence[Part]) -> str:
         """Why a culprit is kept: the workload takes clearly less time with it; "" where it does not."""
-        with_it = total_ms(trials)[1]
-        without_it = total_ms(self._measured(rest))[1]
+        with_it = without_it = 0.0
+        for one, other in zip(trials, self._measured(rest), strict=True):
+            times = _taken_ms(one), _taken_ms(other)
+            if times[0] is not None and times[1] is not None:
+                with_it += one.statement.weight * times[0]
+                without_it += one.statement.weight * times[1]
         if not without_it or with_it >= _CLEARLY * without_it:
             return ""
         return f"the statements take {with_it:,.1f} ms with it and {without_it:,.1f} ms without"
@@ -181,34 +197,58 @@ class Search:
         """Each new index against the set without it, the largest first; what saves nothing is left out."""
         order = sorted((p for p in self.kept if p.create), key=lambda part: (-part.size_bytes, part.shown))
         for number, part in enumerate(order):
-            if part not in self.kept:
-                continue
             if number >= self.leave_one_out:
                 self.not_tried.append(f"{len(order) - number} indexes were not measured by themselves")
                 return
+            clock = self.measuring.clock
+            if clock.left_s < _KEPT_BACK * clock.limit_s:
+                left = len(order) - number
+                self.not_tried.append(f"{left} indexes were not measured by themselves: the time was short")
+                return
             self.progress(number, len(order), f"without {part.shown}")
-            trials = list(self._with_and_without(part))
-            measured = [trial for trial in trials if trial.saved_ms is not None]
-            missing = [trial for trial in trials if trial.saved_ms is None]
-            if missing:
-                self.not_tried.append(f"{part.shown} by itself with {missing[0].name}: {missing[0].why}")
-            if not any(trial.statement.reads_only for trial in measured):
-                continue
-            clear = [trial for trial in measured if trial.beyond_noise]
-            saved = sum(trial.statement.weight * (trial.saved_ms or 0.0) for trial in clear)
-            if not any(trial.outcome == "faster" for trial in measured):
-                self._reject([part], _within_noise(measured))
-            elif saved <= 0:
-                self._reject([part], f"it costs {-saved:,.1f} ms more than it saves, writes among it")
-            else:
-                self.saved_ms[part.shown] = saved
+            self._leave_out(part)
 
-    def _with_and_without(self, part: Part) -> Iterator[StatementTrial]:
-        """The statements that *part* concerns, without it against the whole set."""
-        rest = self.visible([each for each in self.kept if each is not part])
+    def _leave_out(self, part: Part) -> None:
+        """What *part* saves by itself; where it saves nothing it goes, perhaps for a smaller one."""
+        instead = self._instead(part)
+        rest = [*(each for each in self.kept if each is not part), *instead]
+        trials = list(self._with_and_without(part, rest))
+        measured = [trial for trial in trials if trial.saved_ms is not None]
+        missing = [trial for trial in trials if trial.saved_ms is None]
+        if missing:
+            self.not_tried.append(f"{part.shown} by itself with {missing[0].name}: {missing[0].why}")
+        if not any(trial.statement.reads_only for trial in measured):
+            return
+        saved = sum(t.statement.weight * (t.saved_ms or 0.0) for t in measured if t.beyond_noise)
+        faster = any(trial.outcome == "faster" for trial in measured)
+        if faster and saved > 0:
+            self.saved_ms[part.shown] = saved
+            return
+        why = _within_noise(measured) if not faster else f"it costs {-saved:,.1f} ms more than it saves"
+        if instead:
+            why = f"{', '.join(each.shown for each in instead)} does as well and is smaller; {why}"
+        self._reject([part], why)
+        self.kept += instead
+        for each in instead:
+            del self.reasons[each.shown]
+
+    def _instead(self, part: Part) -> list[Part]:
+        """Smaller indexes that no plan used while *part* was there, and that one uses without it."""
+        smaller = [
+            each
+            for each in self.unused
+            if each not in self.kept and each.tables == part.tables and each.size_bytes < part.size_bytes
+        ]
+        if not smaller:
+            return []
+        rest = [*(each for each in self.kept if each is not part), *smaller]
+        return [each for each in smaller if self.used_by(each, rest)]
+
+    def _with_and_without(self, part: Part, rest: Sequence[Part]) -> Iterator[StatementTrial]:
+        """The statements that *part* concerns, with the *rest* alone against the whole set."""
         concerned = self.used_by(part, self.kept)
         for statement in [*concerned, *(each for each in self._written(part) if each not in concerned)]:
-            yield self.measuring.compare(statement, rest, self.visible(self.kept))
+            yield self.measuring.compare(statement, self.visible(rest), self.visible(self.kept))
 
     def _written(self, part: Part) -> list[Statement]:
         """The statements that write to the table of *part*."""
@@ -216,18 +256,15 @@ class Search:
         return [
             statement
             for statement, plan in zip(self.statements, plans, strict=True)
-            if not isinstance(plan, str) and not part.tables.isdisjoint(_targets(plan))
+            if not isinstance(plan, str)
+            and not part.tables.isdisjoint(qualified(*each) for each in written(plan))
         ]
 
 
-def _targets(plan: Plan) -> set[str]:
-    """The tables that a plan writes to, by qualified names."""
-    found = set()
-    for node in plan.nodes():
-        if node["Node Type"] == "ModifyTable":
-            for target in node.get("Target Tables", [node]):
-                found.add(qualified(target.get("Schema", ""), target.get("Relation Name", "")))
-    return found
+def _taken_ms(trial: StatementTrial) -> float | None:
+    """The time of the statement with the change, the time-out where it ran into it."""
+    side = trial.with_change
+    return side.median_ms if side.over_ms is None else side.over_ms
 
 
 def _within_noise(trials: Sequence[StatementTrial]) -> str:

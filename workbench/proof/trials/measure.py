@@ -16,7 +16,7 @@ from workbench.proof.trials.ratios import outcome, ratio, undecided
 from workbench.proof.trials.runs import CannotRun, Copy, Run, Visible, reason, shape
 from workbench.proof.workload.model import Statement
 
-_AT_MOST = 4  # times as many runs, where so many do not tell
+_AT_MOST = 4  # times as many runs, where so many do not tell, and so many by all means
 _CHEAP_MS = 1_000.0
 _BUFFERS_APART = 0.02  # of the buffers of equal plans: below, a function beneath them does nothing else
 
@@ -75,6 +75,7 @@ class Measuring:
         self.runs = runs
         self._plans: dict[tuple[object, ...], Plan | str] = {}
         self._known: dict[tuple[object, ...], StatementTrial] = {}
+        self._over: dict[tuple[object, ...], float] = {}  # of plans that ran into the time-out
 
     def plan_all(self, statements: Sequence[Statement], visible: Visible) -> list[Plan | str]:
         """The plans with these indexes, or why there is none."""
@@ -111,7 +112,10 @@ class Measuring:
         after: Plan,
         same: bool,
     ) -> StatementTrial:
-        sides = [_Runs(without), _Runs(with_change)]
+        sides = [
+            _Runs(visible, over_ms=self._over.get((*_identity(statement), shape(plan))))
+            for visible, plan in ((without, before), (with_change, after))
+        ]
         planned = (
             Side(plan=before, indexes=self.copy.declared(before)),
             Side(plan=after, indexes=self.copy.declared(after)),
@@ -120,6 +124,9 @@ class Measuring:
         try:
             if same and statement.reads_only and self._does_the_same(statement, sides):
                 side = self._side(sides[0], fallback=planned[0])
+                if side.over_ms is not None:
+                    why = f"more than {side.over_ms:,.0f} ms, by the same plan on both sides"
+                    return replace(untimed, outcome="timed out", why=why, without=side, with_change=side)
                 return replace(untimed, outcome="same plan", without=side, with_change=side)
             self._in_turns(statement, sides)
         except CannotRun as exc:
@@ -131,6 +138,9 @@ class Measuring:
             if self.copy.conn.closed:
                 raise
             return replace(untimed, outcome="failed", why=reason(exc))
+        for ran, plan in zip(sides, (before, after), strict=True):
+            if ran.over_ms is not None:
+                self._over[*_identity(statement), shape(plan)] = ran.over_ms
         return self._judged(statement, sides, planned)
 
     def _does_the_same(self, statement: Statement, sides: list[_Runs]) -> bool:
@@ -159,6 +169,8 @@ class Measuring:
                 raise OutOfTime(f"the limit of {self.clock.limit_s:g} s was reached while it ran") from exc
             side.over_ms = given_s * 1000
             return
+        if not statement.reads_only:
+            self.copy.tidy(run.plan)
         if side.warm_up is None:
             side.warm_up = run
         else:

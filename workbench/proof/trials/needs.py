@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from workbench import sql
@@ -26,8 +27,11 @@ class Existing:
         return qualified(self.schema, self.name)
 
 
-def existing(conn: Connection, change: Change) -> list[Existing]:
-    """The indexes that *change* drops. Raises BadInput where one is missing or named twice."""
+def existing(conn: Connection, change: Change, *, ignored: Sequence[str] = ()) -> list[Existing]:
+    """The indexes that *change* drops, judged as if those *ignored* were not there.
+
+    Raises BadInput where one is missing or named twice.
+    """
     names = list(change.drop)
     found = sql.fetch(conn, "proof/trials/resolved.sql", {"names": names})
     missing = set(names) - {row["given"] for row in found}
@@ -44,6 +48,7 @@ def existing(conn: Connection, change: Change) -> list[Existing]:
         "proof/trials/needed_for.sql",
         {
             "names": names,
+            "ignored": list(ignored),
             "replaced_tables": [qualified(each.schema, each.table) for each in complete],
             "replaced_columns": [
                 "\n".join("" if key.is_expression else key.text for key in each.keys) for each in complete

@@ -17,7 +17,8 @@ def ratio(without_ms: Sequence[float], with_ms: Sequence[float]) -> Ratio | None
 
     The interval of a median holds whatever the distribution of the times is: it is what the sign test does
     not reject (W. R. Thompson 1936; David and Nagaraja, Order Statistics, 7.1). The narrowest one of at
-    least 90 % is given, or the whole range with what it has (5 pairs: 93.75 %).
+    least 90 % is given, or the whole range with what it has (5 pairs: 93.75 %). Where all times of one side
+    are below all of the other's, the rank sum test says more (Mann and Whitney 1947; 3 pairs: 90 %).
     """
     ratios = sorted(
         _floored(after) / _floored(before) for before, after in zip(without_ms, with_ms, strict=True)
@@ -29,6 +30,8 @@ def ratio(without_ms: Sequence[float], with_ms: Sequence[float]) -> Ratio | None
         (each for each in reversed(range(1, count // 2 + 1)) if _covered(count, each) >= _CONFIDENCE), 1
     )
     covered = _covered(count, outer) if count > 1 else 0.0
+    if max(with_ms) < min(without_ms) or max(without_ms) < min(with_ms):
+        covered = max(covered, 1.0 - 2.0 / comb(2 * count, count))
     return Ratio(statistics.median(ratios), ratios[outer - 1], ratios[-outer], covered, count)
 
 
@@ -56,6 +59,7 @@ def outcome(found: Ratio, without_ms: Sequence[float], with_ms: Sequence[float])
 
 
 def undecided(found: Ratio, without_ms: Sequence[float], with_ms: Sequence[float]) -> bool:
-    """Whether more runs could tell: the ratio is off by a tenth or more, and the interval holds 1."""
+    """Whether more runs could tell: the ratio is off by a tenth or more, and not surely."""
     apart = abs(statistics.median(with_ms) - statistics.median(without_ms))
-    return apart >= RESOLUTION_MS and not 0.9 < found.value < 1.1 and found.low <= 1 <= found.high
+    open_ = found.low <= 1 <= found.high or found.confidence < _CONFIDENCE
+    return apart >= RESOLUTION_MS and not 0.9 < found.value < 1.1 and open_

@@ -21,7 +21,7 @@ from workbench.proof.workload.model import Statement
 _NOT_SHAPE = frozenset(("Startup Cost", "Total Cost", "Plan Rows", "Plan Width"))
 _ANALYZE = "analyze, verbose, buffers, wal, timing off, format json"
 
-Name = tuple[str, str]  # schema and name of an index
+Name = tuple[str, str]  # schema and name
 
 
 @dataclass(frozen=True)
@@ -98,6 +98,11 @@ class Copy:
         changed, hot = (now - then for now, then in zip(after, before, strict=True))
         return Run(plan, changed, hot)
 
+    def tidy(self, plan: Plan) -> None:
+        """Free the space of what *plan* wrote and was undone, so that the next run finds as much of it."""
+        for schema, name in written(plan):
+            self.conn.execute(composed.SQL("vacuum {}").format(composed.Identifier(schema, name)))
+
     def counters(self) -> tuple[int, int]:
         """Rows updated in this transaction so far, and those of them within their page."""
         (row,) = sql.fetch(self.conn, "proof/trials/updated_rows.sql")
@@ -172,6 +177,16 @@ def bound(statement: Statement) -> str:
         text += statement.sql[end : token.start] + f"({values[number - 1]})"
         end = token.end + 1
     return text + statement.sql[end:]
+
+
+def written(plan: Plan) -> tuple[Name, ...]:
+    """The tables that a plan writes to itself: schema and name, each once."""
+    found = []
+    for node in plan.nodes():
+        if node["Node Type"] == "ModifyTable":
+            for target in node.get("Target Tables", [node]):
+                found.append((str(target.get("Schema", "")), str(target.get("Relation Name", ""))))
+    return tuple(dict.fromkeys(found))
 
 
 def shape(plan: Plan) -> str:

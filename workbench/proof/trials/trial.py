@@ -82,6 +82,8 @@ def try_change(
         dropped = [Part((each.schema, each.name), each.shown, False) for each in drops if not each.needed]
         search = Search(measuring, workload.statements, created, [*created, *dropped], tell, leave_one_out)
         trials = search.run()
+        if search.keep_existing(_still_needed(conn, change, search)):
+            trials = search.measured()
         tell(0, 1, "measuring what writing costs")
         writes, not_probed = write_costs(
             copy, made.built, search.without, search.visible(search.kept), clock, probe_rows
@@ -89,6 +91,14 @@ def try_change(
         take_homes = _take_homes(conn, made, search, clock, tell)
         indexes = tuple(_index_trials(made, search, trials, take_homes))
     return _trial(db, change, search, trials, indexes, writes, clock, not_probed)
+
+
+def _still_needed(conn: Connection, change: Change, search: Search) -> dict[str, tuple[str, ...]]:
+    """What existing indexes are needed for where new ones that would have taken over were rejected."""
+    kept = {part.shown for part in search.kept}
+    left = Change([each for each in change.create if each.qualified in kept], change.drop)
+    going = [each.qualified for each in change.create if each.qualified not in kept]
+    return {each.shown: each.needed for each in existing(conn, left, ignored=going) if each.needed}
 
 
 def _parts(conn: Connection, built: Sequence[Built]) -> list[Part]:
