@@ -2,7 +2,8 @@
 -- needs: PostgreSQL 18   parameters: "table" oid, widest integer (bytes on average)
 select n.nspname as schema_name, c.relname as table_name, c.reltuples as rows,
   pg_catalog.pg_relation_size(c.oid) / 8192 as pages, a.attname as column_name,
-  s.null_frac, s.most_common_freqs as shares,
+  s.null_frac, coalesce(s.n_distinct, 0) as n_distinct,
+  coalesce(s.correlation, 0) as correlation, s.most_common_freqs as shares,
   case when ty.typcategory <> 'A' then s.most_common_vals::text::text[] end as common,
   case when ty.typcategory <> 'A' then s.histogram_bounds::text::text[] end as bounds
 from pg_catalog.pg_class c

@@ -15,11 +15,12 @@ from workbench.errors import FeatureUnavailable
 from workbench.proof.whatif import facts as read
 from workbench.proof.whatif.candidates import Maker, evict, index_columns
 from workbench.proof.whatif.clone import StatisticsClone
+from workbench.proof.whatif.extended import restore_extended
 from workbench.proof.whatif.facts import Facts
 from workbench.proof.whatif.files import Folder
 from workbench.proof.whatif.sample import Samples
 from workbench.proof.whatif.sizing import Sizer
-from workbench.proof.whatif.structure import dumped_structure
+from workbench.proof.whatif.structure import dumped_structure, loaded_structure
 
 _OLDEST_ENGINE = 18  # pg_restore_attribute_stats()
 _SCHEMA, _SAMPLES = "workbench_whatif", "workbench_sample"
@@ -57,20 +58,23 @@ def statistics_clone(
             hint="unset WORKBENCH_POSTGRES_BIN to use the embedded PostgreSQL 18",
         )
     facts = _grown(read.read_facts(source), volume)
+    unreadable = [(each.schema_name, each.relation_name) for each in facts.relations if not each.readable]
     with (
-        dumped_structure(source, server.binaries, timeout_s=timeout_s) as dumped,
+        dumped_structure(source, server.binaries, timeout_s=timeout_s, without=unreadable) as dumped,
         private_cluster(settings=_CLUSTER, initdb_args=["--no-data-checksums"], binaries=server.binaries) as (
             private,
             cluster,
         ),
-        script.loaded_script(private, dumped, timeout_s=timeout_s) as (name, load),
+        loaded_structure(private, dumped, timeout_s=timeout_s) as (name, load, left_out),
     ):
         owner = script.as_loader(private, load)
         with private.session(name) as admin, owner.session(name) as maker:
-            lost = [f"{each.statement}: {each.reason}" for each in load.left_out]
+            lost = [*left_out, *(f"{each.statement}: {each.reason}" for each in load.left_out)]
             lost += [f"extension {each.extension}: {each.how}" for each in load.stood_in]
             samples = Samples(maker, _SAMPLES, sample, sample_rows)
             sizer, folder = Sizer(admin, samples), Folder(cluster.data, cluster.user)
+            if unreadable:
+                lost.append(f"tables that the login may not read: {read.listed(unreadable)}")
             lost += [*facts.lost, *_fill(admin, maker, folder, sizer, facts)]
             with owner.session(name) as planner:
                 _adopt(planner, facts, statement_timeout_s)
@@ -90,7 +94,7 @@ def _fill(
         owner=composed.Identifier(maker.info.user),
     )
     admin.execute(install)
-    lost = read.restore(maker, facts)
+    lost = (*read.restore(maker, facts), *restore_extended(admin, facts.extended))
     wanted = {(each.schema_name, each.relation_name): each.blocks for each in facts.relations}
     trees = {}
     files = sql.fetch(admin, "proof/whatif/relation_files.sql")

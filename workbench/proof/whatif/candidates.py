@@ -106,9 +106,12 @@ class Maker:
         root_of = {row["oid"]: row["root"] for row in tree if row["has_file"]}
         columns = index_columns(self.admin, list(root_of))
         fractions = {oid: self._fraction(each) for oid, each in definitions.items() if each.predicate}
+        self._count_unknown(columns)
+        self._ration(columns, root_of)
         self.sizer.prepare(columns)
         found = {
-            oid: self.sizer.sized(each, fractions.get(root_of[oid], 1.0)) for oid, each in columns.items()
+            oid: self.sizer.sized(definitions[root_of[oid]], each, fractions.get(root_of[oid], 1.0))
+            for oid, each in columns.items()
         }
         evict(self.admin, list(columns))
         for oid, each in columns.items():
@@ -124,8 +127,29 @@ class Maker:
                 "rows": [each.rows for each in found.values()],
             },
         )
-        restore_expressions(self.owner, self.sizer.samples, columns, found)
+        restore_expressions(self.owner, self.sizer, columns, found)
         return found
+
+    def _count_unknown(self, columns: Mapping[int, list[dict[str, Any]]]) -> None:
+        """Where ANALYZE never ran, a table has the rows that the planner guesses by its length."""
+        guessed: dict[int, float] = {}
+        for each in columns.values():
+            table = each[0]["table_oid"]
+            if each[0]["table_rows"] < 0:
+                if table not in guessed:
+                    name = composed.Identifier(each[0]["schema_name"], each[0]["table_name"])
+                    guessed[table] = self._expected_rows(composed.SQL("select 1 from only {}").format(name))
+                for row in each:
+                    row["table_rows"] = guessed[table]
+
+    def _ration(self, columns: Columns, root_of: Mapping[int, int]) -> None:
+        """Sample partitioned tables as wholes."""
+        partitions: dict[int, dict[int, float]] = {}
+        for oid, each in columns.items():
+            partitions.setdefault(root_of[oid], {})[each[0]["table_oid"]] = each[0]["table_rows"]
+        for tables in partitions.values():
+            if len(tables) > 1:
+                self.sizer.samples.ration(sorted(tables, key=lambda table: -tables[table]))
 
     def _fraction(self, definition: IndexDefinition) -> float:
         """The share of the rows that the planner expects to satisfy a partial index's predicate."""

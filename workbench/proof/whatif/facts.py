@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,8 +15,14 @@ from workbench import sql
 from workbench.catalog.model import qualified
 from workbench.engines.postgres import Connection
 from workbench.errors import FeatureUnavailable
+from workbench.proof.whatif.extended import ExtendedStatistics, read_extended
 
 _RANGES_SINCE = 170_000
+_MOST_NAMED = 10
+_REASONS = {
+    "never analysed": "no statistics, as ANALYZE was not run: the planner guesses as in the source",
+    "row security": "no statistics, as row security hides them from the login (give it BYPASSRLS), of",
+}
 _NO_RANGES = """null as range_length_histogram, null as range_empty_frac, null as range_bounds_histogram"""
 _RANGES = """s.range_length_histogram::text as range_length_histogram, s.range_empty_frac,
   s.range_bounds_histogram::text as range_bounds_histogram"""
@@ -60,6 +66,7 @@ class Facts:
 
     relations: Sequence[Relation]
     columns: Sequence[Mapping[str, Any]]
+    extended: Sequence[ExtendedStatistics]
     settings: Mapping[str, str]
     search_path: Sequence[str]
     lost: tuple[str, ...]
@@ -81,7 +88,26 @@ def read_facts(source: AnyConnection) -> Facts:
     with source.cursor() as cur:
         cur.execute("select pg_catalog.current_schemas(false)::text[]")
         (path,) = cur.fetchone() or ([],)
-    return Facts(relations, columns, settings, path, lost)
+    lost = (*lost, *_unread(source))
+    return Facts(relations, columns, read_extended(source), settings, path, lost)
+
+
+def _unread(source: AnyConnection) -> Iterator[str]:
+    """The tables without statistics, a line a reason: there may be very many tables."""
+    tables: dict[str, list[tuple[str, str]]] = {}
+    for row in sql.fetch(source, "proof/whatif/unread_statistics.sql"):
+        tables.setdefault(row["reason"], []).append((row["schema_name"], row["table_name"]))
+    for reason, why in _REASONS.items():
+        if names := tables.get(reason):
+            yield f"{why}: {listed(names)}"
+
+
+def listed(tables: Sequence[tuple[str, str]]) -> str:
+    """The first of many *tables*, by schema and name, and how many more there are."""
+    more = len(tables) - _MOST_NAMED
+    return ", ".join(qualified(*each) for each in tables[:_MOST_NAMED]) + (
+        f" and {more:,} more" if more > 0 else ""
+    )
 
 
 def _relations(source: AnyConnection) -> tuple[list[Relation], tuple[str, ...]]:

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import io
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -24,22 +24,28 @@ from workbench import sql
 from workbench.catalog.model import qualified
 from workbench.engines.postgres import Connection
 from workbench.proof.whatif.distinct import Groups, Ints, combined, sampled_groups
+from workbench.proof.whatif.model import IndexDefinition
 
 PAGE_COLUMN = "workbench_page"
 _WIDEST_BYTES = 1000  # a column that is wider on average is not sampled
 _MADE_ROWS = 10_000
 _SEED = 20_231
+_MOST_PARTITIONS, _FEWEST_ROWS = 8, 2_000
 
 
 @dataclass(frozen=True)
 class SampledTable:
-    """The sample of a table: *name* in the samples' schema, its rows, and whether they are real ones."""
+    """The sample of a table: *name* in the samples' schema, its rows, and whether they are real ones.
+
+    *distinct* and *correlation* are those of its columns as pg_stats has them.
+    """
 
     name: str
     alias: str
     rows: int
     real: bool
-    columns: frozenset[str]
+    distinct: Mapping[str, float]
+    correlation: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -62,6 +68,7 @@ class Samples:
     source: AnyConnection | None
     sample_rows: int
     lost: list[str] = field(default_factory=list)
+    _rations: dict[int, int] = field(default_factory=dict)
     _tables: dict[int, SampledTable | None] = field(default_factory=dict)
     _values: dict[tuple[int, str, str], Values | None] = field(default_factory=dict)
     _pages: dict[tuple[int, str], Ints] = field(default_factory=dict)
@@ -71,6 +78,13 @@ class Samples:
         if oid not in self._tables:
             self._tables[oid] = self._take(oid)
         return self._tables[oid]
+
+    def ration(self, partitions: Sequence[int]) -> None:
+        """Let *partitions*, the largest first, share the rows of one table; the smallest go without."""
+        sampled = partitions[:_MOST_PARTITIONS]
+        self._rations.update(dict.fromkeys(sampled, max(_FEWEST_ROWS, self.sample_rows // len(sampled))))
+        for oid in partitions[_MOST_PARTITIONS:]:
+            self._tables.setdefault(oid, None)
 
     def pages(self, oid: int, predicate: str = "") -> Ints:
         """The page of each sampled row that satisfies *predicate*; `read` it first."""
@@ -101,6 +115,32 @@ class Samples:
                     self._evaluate(oid, table, [each], predicate)
                 except psycopg2.Error:
                     self._values[oid, each, predicate] = None
+
+    def built(self, oid: int, definition: IndexDefinition) -> tuple[int, int, float] | None:
+        """The pages of *definition* built on the sample, and on a quarter of its pages; the sampled rows.
+
+        None where there is no sample or the index cannot be built on it.
+        """
+        table = self.table(oid)
+        if table is None:
+            return None
+        quarter = composed.SQL("{} % 4 = 0").format(composed.Identifier(PAGE_COLUMN)).as_string(self.owner)
+        predicate = f"({definition.predicate}) and {quarter}" if definition.predicate else quarter
+        pages = []
+        for each in (definition.predicate, predicate):
+            small = replace(definition, schema=self.schema, table=table.name, predicate=each)
+            try:
+                self.owner.execute(small.create("built"))
+            except psycopg2.Error:
+                return None
+            name = composed.Identifier(self.schema, "built")
+            (size,) = self.owner.execute(
+                "select pg_catalog.pg_relation_size(pg_catalog.to_regclass(%s)) / 8192",
+                [name.as_string(self.owner)],
+            ).fetchone() or (0,)
+            self.owner.execute(composed.SQL("drop index {}").format(name))
+            pages.append(int(size))
+        return pages[0], pages[1], table.rows
 
     def _evaluate(self, oid: int, table: SampledTable, expressions: Sequence[str], predicate: str) -> None:
         selected: list[composed.Composable] = [composed.Identifier(PAGE_COLUMN)]
@@ -150,18 +190,20 @@ class Samples:
             )
         )
         names = [row["column_name"] for row in columns]
-        real = self._copy(table, names, name)
+        real = self._copy(table, names, name, self._rations.get(oid, self.sample_rows))
         rows = real if real is not None else self._make_up(columns, name)
         if not rows:
             return None
-        return SampledTable(name, table["table_name"], rows, real is not None, frozenset(names))
+        distinct = {row["column_name"]: row["n_distinct"] for row in columns}
+        correlation = {row["column_name"]: row["correlation"] for row in columns}
+        return SampledTable(name, table["table_name"], rows, real is not None, distinct, correlation)
 
-    def _copy(self, table: dict[str, Any], names: Sequence[str], name: str) -> int | None:
+    def _copy(self, table: dict[str, Any], names: Sequence[str], name: str, wanted: int) -> int | None:
         """The rows copied from the source; None where none may be read."""
         if self.source is None or not table["pages"]:
             return None
         a_page = table["rows"] / table["pages"] if table["rows"] > 0 else 50.0
-        percent = min(100.0, 100.0 * self.sample_rows / max(1.0, a_page) / table["pages"])
+        percent = min(100.0, 100.0 * wanted / max(1.0, a_page) / table["pages"])
         query = composed.SQL(
             "copy (select {}, (ctid::text::point)[0]::bigint from only {} "
             "tablesample system ({}) repeatable ({})) to stdout"
@@ -193,10 +235,18 @@ class Samples:
 
     def _make_up(self, columns: Sequence[dict[str, Any]], name: str) -> int:
         """Rows whose columns follow their statistics, each for itself."""
-        if not any(row["common"] or row["bounds"] for row in columns):
+        told = [row for row in columns if row["common"] or row["bounds"] or row["null_frac"] == 1]
+        for row in columns:
+            if row not in told:
+                self.owner.execute(
+                    composed.SQL("alter table {} drop column {}").format(
+                        composed.Identifier(self.schema, name), composed.Identifier(row["column_name"])
+                    )
+                )
+        if not told:
             return 0
         chance = random.Random(_SEED)  # noqa: S311 - no secret depends on it
-        made = [_made_column(row, chance) for row in columns]
+        made = [_made_column(row, chance) for row in told]
         lines = ("\t".join((*cells, str(number))) for number, cells in enumerate(zip(*made, strict=True)))
         return self._load(name, io.BytesIO("\n".join([*lines, ""]).encode()))
 
@@ -204,7 +254,7 @@ class Samples:
 def _made_column(row: dict[str, Any], chance: random.Random) -> list[str]:
     """Values of one column as COPY's text, by its most common values' shares, nulls and histogram."""
     cells: list[str] = []
-    for value, share in zip(row["common"] or (), row["shares"] or (), strict=True):
+    for value, share in zip(row["common"] or (), row["shares"] or (), strict=False):
         cells += [_escaped(value)] * round(share * _MADE_ROWS)
     cells += ["\\N"] * round((row["null_frac"] or 0.0) * _MADE_ROWS)
     bounds = row["bounds"] or ()
