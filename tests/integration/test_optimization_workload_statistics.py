@@ -72,6 +72,40 @@ def test_what_was_normalised_can_be_planned_again(counted: Connection) -> None:
     counted.execute(composed.SQL("explain ") + runnable(query))
 
 
+def test_tables_of_another_search_path_are_found(counted: Connection) -> None:
+    """They are looked for in the path that is set for the database, then in the only schema that has them."""
+    counted.execute(
+        """
+        create schema "The Shop";
+        create table "The Shop".carts (id int); create table "The Shop".twice (id int);
+        create schema app; create table app.users (id int); create table app.twice (id int);
+        """
+    )
+    counted.execute(
+        composed.SQL("alter database {} set search_path = app, public").format(
+            composed.Identifier(counted.info.dbname)
+        )
+    )
+    counted.execute('set search_path = app, "The Shop"')
+    counted.execute("select * from users, carts")
+    counted.execute("set search_path = app")
+    counted.execute("select * from users join twice using (id)")
+    counted.execute('set search_path = "The Shop"')
+    counted.execute("select id from carts join twice using (id)")
+    counted.execute("reset search_path")
+    counted.execute("set search_path = public")
+
+    found = workload_of_statistics(counted)
+
+    paths = {each.sql: each.search_path for each in found.statements if each.kind == "select"}
+    assert paths == {
+        "select * from users join twice using (id)": ("app", "public"),
+        "select id from carts join twice using (id)": ("The Shop", "public"),
+    }
+    assert [each.reason for each in found.unread] == ['relation "users" does not exist']
+    assert any("they are taken for those of app" in note for note in found.notes)
+
+
 def test_prepared_statements_and_what_only_looks_like_a_query(counted: Connection) -> None:
     """A statement that was prepared is itself; a savepoint, whose name is a parameter too, is a utility."""
     counted.execute("prepare p(int) as select status from orders where order_id = $1 and status <> 'x'")

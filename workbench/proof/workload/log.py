@@ -279,7 +279,7 @@ def _workload(
     ]
     notes += _group_notes(found, groups)
     candidates.sort(key=lambda each: each.observed.total_ms if each.observed else 0.0, reverse=True)
-    return checked(conn, candidates, unread, origin=path, notes=notes)
+    return checked(conn, candidates, unread, origin=path, notes=notes, any_schema=True)
 
 
 def _candidate(group: _Group, parsed: Parsed) -> Candidate:

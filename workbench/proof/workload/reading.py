@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from psycopg2.errorcodes import AMBIGUOUS_FUNCTION, INDETERMINATE_DATATYPE, UNDEFINED_FUNCTION
 
+from workbench.catalog.model import qualified
 from workbench.engines.postgres import Connection
 from workbench.proof.workload.model import Observed, Statement, Unread, Workload
 from workbench.proof.workload.resolve import Key, Refusal, Resolved, resolve
+from workbench.proof.workload.schemas import search_paths_found
 from workbench.proof.workload.syntax import NoQuery, kind_of, prepared_form, runnable, with_numbers
 from workbench.proof.workload.written import NotParsed, Parsed, parameter_tokens, parsed_statement
 
@@ -58,8 +61,12 @@ def checked(
     *,
     origin: str,
     notes: Sequence[str] = (),
+    any_schema: bool = False,
 ) -> Workload:
-    """The workload of the *candidates* that are queries the server understands; the rest is unread."""
+    """The workload of the *candidates* that are queries the server understands; the rest is unread.
+
+    With *any_schema* tables that the connection does not find are looked for in others, which is noted.
+    """
     refused = list(unread)
     queries: list[tuple[Candidate, Statement]] = []
     for each in candidates:
@@ -68,6 +75,11 @@ def checked(
         except (NoQuery, NotParsed) as exc:
             refused.append(Unread(each.name, each.place(), str(exc)))
     queries, outcomes = _resolved(conn, queries)
+    if any_schema:
+        paths = search_paths_found(conn, [each.parsed.sql for each, _ in queries], outcomes)
+        queries = [_moved(each, statement, paths) for each, statement in queries]
+        queries, outcomes = _resolved(conn, queries) if paths else (queries, outcomes)
+        notes = [*notes, *_moved_notes(paths)]
     statements: list[Statement] = []
     for each, statement in queries:
         outcome = outcomes[each.key]
@@ -127,6 +139,23 @@ def _resolved(
         ]
         outcomes |= resolve(conn, [queries[number][0].key for number in told])
     return queries, outcomes
+
+
+def _moved(
+    each: Candidate, statement: Statement, paths: Mapping[str, tuple[str, ...]]
+) -> tuple[Candidate, Statement]:
+    path = paths.get(each.parsed.sql)
+    if path is None or each.search_path:
+        return each, statement
+    return replace(each, search_path=path), replace(statement, search_path=path)
+
+
+def _moved_notes(paths: Mapping[str, tuple[str, ...]]) -> list[str]:
+    counted = Counter(paths.values())
+    return [
+        f"{count:,} statements name tables without a schema: they are taken for those of {qualified(path[0])}"
+        for path, count in sorted(counted.items())
+    ]
 
 
 def _as_text(sql: str, refusal: Refusal) -> str:

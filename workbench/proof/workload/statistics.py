@@ -137,8 +137,8 @@ def _workload(
             f"{len(greatest):,} of {rows[0]['all_statements']:,} statements are taken, those of the greatest "
             f"total and mean time: {_share(taken, all_ms)} of the time",
         )
-    read = checked(conn, greatest, found.unread, origin=VIEW)
-    return Workload(read.statements, read.unread, VIEW, tuple(notes))
+    read = checked(conn, greatest, found.unread, origin=VIEW, any_schema=True)
+    return Workload(read.statements, read.unread, VIEW, (*notes, *read.notes))
 
 
 def _greatest(candidates: Sequence[Candidate], most: int) -> list[Candidate]:
