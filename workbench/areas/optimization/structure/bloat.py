@@ -35,10 +35,11 @@ _BATCH_RELATIONS = 1_000
 _CHANGED_SHARE = 0.1
 _CHUNK_BYTES = 2036  # of a TOAST value, its line pointer with it
 
-# Measured by `estimate_errors` on the tables of tests/integration/test_optimization_structure_bloat.py, which
-# fails where more than one in twenty is further off: the share of a relation by which an estimate errs.
-HEAP_ERROR_SHARE = 0.10
-INDEX_ERROR_SHARE = 0.15
+# By how large a share of the relation an estimate errs, against VACUUM FULL, for 19 tables or indexes in 20.
+# Measured by bench/_structure_bloat.py on 200 tables of random types, nulls, deletes and updates: heaps 0.029
+# at the 95th percentile and 0.048 at most, indexes 0.048 and 0.097. A test fails where its tables are worse.
+HEAP_ERROR_SHARE = 0.05
+INDEX_ERROR_SHARE = 0.10
 
 
 def table_bloat(

@@ -23,6 +23,7 @@ WRAPAROUND = "wraparound_age"
 HELD = "vacuum_held_back"
 _DAEMON = "Source: PostgreSQL manual, 25.1.6 The Autovacuum Daemon."
 _STOP_AT = 2**31 - 3_000_000
+_HELD_TRANSACTIONS = 1_000_000
 _FAILSAFE = 1_600_000_000
 Row = Mapping[str, Any]
 
@@ -138,7 +139,7 @@ def _behind(
         f"at "
         f"{limit.inserted:.0f}"
     )
-    held = [each for each in blockers if (each["xid_age"] or 0) > 0]
+    held = [each for each in blockers if _holds_back(each, limits)]
     why_late = (
         f" {held[0]['kind']} {held[0]['name']} holds the horizon {held[0]['xid_age']} transactions back."
         if held and dead
@@ -305,10 +306,9 @@ def blocker_findings(
 ) -> Iterator[Finding]:
     """Sessions, slots and prepared transactions that keep vacuum from removing dead rows."""
     for each in blockers:
-        held_s, age = each["held_s"], each["xid_age"] or 0
-        is_long = held_s is not None and held_s >= limits.held_s
-        if not is_long and not (held_s is None and age >= 1_000_000):
+        if not _holds_back(each, limits):
             continue
+        held_s, age = each["held_s"], each["xid_age"] or 0
         how_long = f"for {held_s / 3600:.1f} hours" if held_s is not None else f"by {age} transactions"
         yield Finding(
             AREA,
@@ -324,6 +324,13 @@ def blocker_findings(
                 source, f"Its horizon is {age} transactions old.", {"xid_age": age, "held_s": held_s}
             ),
         )
+
+
+def _holds_back(blocker: Row, limits: Limits) -> bool:
+    """Whether it has lasted; of a slot and a replica the age in transactions alone is known."""
+    if blocker["held_s"] is None:
+        return (blocker["xid_age"] or 0) >= _HELD_TRANSACTIONS
+    return bool(blocker["held_s"] >= limits.held_s)
 
 
 def _release(blocker: Row) -> str:
