@@ -24,11 +24,25 @@ begin return (select count(*) from orders where status <> 'new'); end $$;
 """
 
 
+@pytest.fixture(scope="module")
+def own() -> Iterator[Server]:
+    """A server of these tests alone: on one that others use, what is counted may be thrown out for theirs."""
+    with private_cluster() as (server, _):
+        yield server
+
+
 @pytest.fixture
-def counted(pg: Connection) -> Connection:
+def empty(own: Server) -> Iterator[Connection]:
+    """An empty database."""
+    with own.scratch_database(label="test") as name, own.session(name) as conn:
+        yield conn
+
+
+@pytest.fixture
+def counted(empty: Connection) -> Connection:
     """A database with the extension in an odd schema."""
-    pg.execute(SCHEMA)
-    return pg
+    empty.execute(SCHEMA)
+    return empty
 
 
 def test_queries_are_counted_with_their_figures(counted: Connection) -> None:
@@ -136,10 +150,10 @@ def test_what_is_asked_leaves_no_trace(counted: Connection, tmp_path: Path) -> N
     assert not any("prepare workbench" in text for (text,) in texts)
 
 
-def test_another_database_is_not_counted(server: Server, counted: Connection) -> None:
+def test_another_database_is_not_counted(own: Server, counted: Connection) -> None:
     """Statements of other databases on the same server are none of this one's."""
     counted.execute("select 'here' from orders")
-    with server.scratch_database(label="test") as name, server.session(name) as other:
+    with own.scratch_database(label="test") as name, own.session(name) as other:
         other.execute("create table elsewhere (id int)")
         other.execute("select 'there' from elsewhere")
 
@@ -150,7 +164,7 @@ def test_another_database_is_not_counted(server: Server, counted: Connection) ->
     assert not found.unread
 
 
-def test_users_are_added_up_and_may_be_hidden(server: Server, counted: Connection) -> None:
+def test_users_are_added_up_and_may_be_hidden(own: Server, counted: Connection) -> None:
     """One statement of two users is one; who may not read the other's is told what to grant."""
     role = f"reader_{counted.info.backend_pid}"
     counted.execute(composed.SQL("create role {} login").format(composed.Identifier(role)))
@@ -160,7 +174,7 @@ def test_users_are_added_up_and_may_be_hidden(server: Server, counted: Connectio
             composed.SQL('grant usage on schema "Odd Ext" to {}').format(composed.Identifier(role))
         )
         counted.execute("select status from orders where order_id = 1")
-        with server.session(counted.info.dbname, user=role) as reader:
+        with own.session(counted.info.dbname, user=role) as reader:
             with pytest.raises(FeatureUnavailable, match=f"grant pg_read_all_stats to {role}"):
                 workload_of_statistics(reader)
             reader.execute("select status from orders where order_id = 2")
@@ -198,20 +212,20 @@ def test_the_greatest_are_taken(counted: Connection) -> None:
     assert any("statements are taken, those of the greatest" in note for note in found.notes)
 
 
-def test_what_to_switch_on_is_told(pg: Connection) -> None:
+def test_what_to_switch_on_is_told(empty: Connection) -> None:
     """Without the extension, with nothing counted, or with counting off, the hint says what to do."""
     with pytest.raises(FeatureUnavailable, match="create extension pg_stat_statements"):
-        workload_of_statistics(pg)
-    pg.execute("create extension pg_stat_statements")
+        workload_of_statistics(empty)
+    empty.execute("create extension pg_stat_statements")
     with pytest.raises(FeatureUnavailable, match="let the application run"):
-        workload_of_statistics(pg)
-    pg.execute("set pg_stat_statements.track = 'none'")
+        workload_of_statistics(empty)
+    empty.execute("set pg_stat_statements.track = 'none'")
     with pytest.raises(FeatureUnavailable, match=r"pg_stat_statements\.track = 'top'"):
-        workload_of_statistics(pg)
-    pg.execute("reset pg_stat_statements.track")
-    pg.execute("set compute_query_id = off")
+        workload_of_statistics(empty)
+    empty.execute("reset pg_stat_statements.track")
+    empty.execute("set compute_query_id = off")
     with pytest.raises(FeatureUnavailable, match="compute_query_id = 'auto'"):
-        workload_of_statistics(pg)
+        workload_of_statistics(empty)
 
 
 def test_a_library_that_is_not_loaded() -> None:
