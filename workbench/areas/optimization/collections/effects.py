@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import bson
+from bson import ObjectId
 from bson.raw_bson import RawBSONDocument
 from pymongo.errors import BulkWriteError, PyMongoError
 from pymongo.write_concern import WriteConcern
@@ -24,7 +25,6 @@ from workbench.areas.optimization.collections.conditions import (
 from workbench.catalog.collections import Collection, Operation
 from workbench.documents.indexing.advice import described_operation
 from workbench.documents.indexing.copies import RAW, RUNS, Copy, Wanted, line_of, make_existing
-from workbench.engines.mongo import Document
 from workbench.errors import EngineError
 from workbench.proof.explain_documents import ExecutionStats
 
@@ -306,7 +306,8 @@ def insert_times(
     """Microseconds a document inserted: with the indexes that are there, and with each of *indexes* as well.
 
     Collections of up to 5,000 documents of the copy's, one without and one with each index, are inserted
-    into in turn. The best of nine rounds: what disturbs a round only adds to it.
+    into in turn. Medians of nine rounds; an index's is that without it and the median of the differences,
+    round by round.
     """
     database = copy.target.database
     raw = copy.target.with_options(codec_options=RAW)
@@ -315,11 +316,11 @@ def insert_times(
         return 0.0, dict.fromkeys(indexes, 0.0)
     at_once = WriteConcern(w=1)  # not the time of the members' agreement
     targets = {
-        name: database.get_collection(f"writes_{number}", write_concern=at_once)
+        name: database.get_collection(f"writes_{number}", codec_options=RAW, write_concern=at_once)
         for number, name in enumerate(("", *indexes))
     }
     for name, target in targets.items():
-        target.with_options(codec_options=RAW).insert_many([RawBSONDocument(each) for each in rows])
+        target.insert_many([RawBSONDocument(each) for each in rows])
         for index in collection.indexes:
             make_existing(target, index)
         if name:
@@ -328,27 +329,29 @@ def insert_times(
             target.create_index(list(wanted.key), name=wanted.name, **options)
     times: dict[str, list[float]] = {name: [] for name in targets}
     for turn in range(_INSERT_ROUNDS + 1):  # the first is for warming up
-        new = [_without_id(rows[(turn * _INSERTED + each) % len(rows)]) for each in range(_INSERTED)]
+        begin = turn * _INSERTED
+        fresh = [_with_new_id(rows[(begin + each) % len(rows)]) for each in range(_INSERTED)]
         for name, target in list(targets.items())[:: 1 if turn % 2 else -1]:
-            fresh = [dict(each) for each in new]
             began = time.perf_counter()
             try:
                 target.insert_many(fresh, ordered=False)
             except BulkWriteError as exc:
-                raise EngineError(
-                    f"documents could not be inserted: {exc.details['writeErrors'][0]['errmsg']}"
-                ) from exc
+                said = exc.details["writeErrors"][0]["errmsg"]
+                raise EngineError(f"documents could not be inserted: {said}") from exc
             if turn:
-                times[name].append((time.perf_counter() - began) * 1e6 / len(new))
-    best = {name: min(each) for name, each in times.items()}
-    return best.pop(""), best
+                times[name].append((time.perf_counter() - began) * 1e6 / len(fresh))
+    without = times.pop("")
+    middle = statistics.median(without)
+    return middle, {
+        name: middle + statistics.median(new - old for new, old in zip(each, without, strict=True))
+        for name, each in times.items()
+    }
 
 
-def _without_id(raw: bytes) -> Document:
-    """A document to be inserted again, whose id the driver makes."""
-    document = dict(bson.decode(raw, RAW))
-    document.pop("_id", None)
-    return document
+def _with_new_id(raw: bytes) -> RawBSONDocument:
+    """A document to be inserted again, encoded already."""
+    document = {**bson.decode(raw, RAW), "_id": ObjectId()}
+    return RawBSONDocument(bson.encode(document, codec_options=RAW), RAW)
 
 
 __all__ = [

@@ -122,7 +122,8 @@ def _missing(trial: IndexTrial, review: OperationsReview) -> Finding:
         why.append(_sentence(trial.because) + ".")
     if trial.insert_us:
         without, with_it = trial.insert_us
-        why.append(f"An insert took {without:,.0f} µs without it and {with_it:,.0f} µs with it.")
+        more = f"{with_it - without:,.1f} µs more" if with_it > without else "no more that could be measured"
+        why.append(f"An insert took {without:,.1f} µs without it and {more} with it.")
     if trial.index_bytes:
         why.append(f"It takes {size(trial.index_bytes)} for {trial.documents:,} documents.")
     if trial.losses:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -76,19 +78,22 @@ def review_operations(
     sample: int = SAMPLE,
     most_documents: int | None = None,
     tried: bool = True,
+    deadline_s: float | None = None,
 ) -> OperationsReview:
     """The operations of *opened* that are on record or declared, and what indexes would do for them.
 
     *operations* is a file of operations with their frequencies, *log* a log of mongod; without a log the
     profiler is read. *sample* documents of each collection are looked into for how selective fields are (0
     for all), and at most *most_documents* of each are copied to our engine, where indexes are tried: nothing
-    is made in the source. With *tried* False nothing is copied, and nothing is proved. Raises SourceError
+    is made in the source. With *tried* False nothing is copied, and nothing is proved; nor is what
+    is not begun after *deadline_s* seconds. Raises SourceError
     where there are no collections, BadInput.
     """
     if sample < 0 or (most_documents is not None and most_documents < 1):
         raise BadInput(
             "the documents to be read are 0 for all or a number above, those to be copied 1 or more"
         )
+    until = math.inf if deadline_s is None else time.monotonic() + deadline_s
     source = require_collections(opened)
     recorded = _recorded(source, log)
     declared = declared_operations(opened, operations) if operations or not recorded.entries else []
@@ -97,7 +102,9 @@ def review_operations(
     shapes = shapes_of(source, sample=sample)
     advice = advised(_without_operations(source), shapes, [*asked, *_joined(asked, source)], most=MOST_ADVICE)
     drops = drop_candidates(source, shapes, datetime.now(UTC))
-    decided, failures = _decided(opened, source, shapes, advice, drops, asked, slow, most_documents, tried)
+    decided, failures = _decided(
+        opened, source, shapes, advice, drops, asked, slow, most_documents, tried=tried, until=until
+    )
     plans = {key: plan for each in decided for key, plan in (each.plans or {}).items()}
     reviewed = [
         Reviewed(
@@ -212,7 +219,9 @@ def _decided(
     asked: Sequence[Operation],
     slow: Sequence[SlowOperation],
     most_documents: int | None,
+    *,
     tried: bool,
+    until: float,
 ) -> tuple[list[Decided], list[str]]:
     """What was decided, a collection each, and what could not be tried."""
     decided, failures = [], []
@@ -225,6 +234,10 @@ def _decided(
             continue
         if opened.server is None or not tried:
             decided.append(_untried(wanted, needless, "it was not tried on an engine"))
+            continue
+        if time.monotonic() >= until:
+            decided.append(_untried(wanted, needless, "the deadline was reached before"))
+            failures.append(f"{collection.name}: indexes were not tried: the deadline was reached before")
             continue
         try:
             made = decide(

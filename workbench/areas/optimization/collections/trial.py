@@ -8,7 +8,7 @@ Then each index that another one serves, or that nothing reads, is hidden, and e
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from workbench.areas.optimization.collections.effects import (
@@ -33,8 +33,10 @@ from workbench.documents.indexing.needs import frequency
 from workbench.documents.indexing.trials import Run
 from workbench.documents.source import DocumentSource
 from workbench.engines.mongo import MongoServer
+from workbench.proof.explain_documents import ExecutionStats
 
 MOST_OPERATIONS = 40  # of one collection, those that take most time
+MOST_OWN = 8  # of those that one index is for, those that it saves most
 NOTICED_MS = 5.0  # of one execution: below, a difference is the clock's
 _FIFTH = 0.2
 DropKind = Literal["duplicate", "redundant", "superseded", "unused"]
@@ -152,7 +154,7 @@ def decide(
             each.object: Wanted(each.hidden or each.name, each.key, each.collation, bool(each.hidden))
             for each in advice
         }
-        looked_up = [operation for each in advice for operation in each.operations]
+        looked_up = [operation for each in advice for operation in each.operations[:MOST_OWN]]
         probes = [probe for each in drops if each.kind != "unused" for probe in _probes(each.index)]
         asked = [*looked_up, *operations[:MOST_OPERATIONS], *probes]
         different = list({id(each): each for each in asked}.values())
@@ -195,7 +197,8 @@ class _Trial:
     copy: Copy
     collection: Collection
     cases: Sequence[Case]
-    plans: dict[str, Stage] | None = None
+    plans: dict[str, Stage] = field(default_factory=dict)
+    current: list[ExecutionStats] = field(default_factory=list)  # what each case takes as the indexes are now
 
     def indexes(
         self, advice: Sequence[IndexAdvice], wanted: Mapping[str, Wanted], inserts_an_hour: float
@@ -209,26 +212,45 @@ class _Trial:
             for each in advice
             if failures[each.object]
         }
+        self.current = runs_of(self.copy, self.cases)
         for each in sorted(made, key=lambda each: (each.saved, each.object)):
-            told = self._rejected(each, wanted[each.object].name)
+            without = self._without(wanted[each.object].name)
+            told = self._rejected(each, wanted[each.object].name, without)
             if told is not None:
-                self.copy.hide(wanted[each.object].name)
+                self._hide(wanted[each.object].name, without)
                 rejected[each.object] = told
         kept = [each for each in made if each.object not in rejected]
         writes = self._writes({each.object: wanted[each.object] for each in kept})
         sizes = self.copy.index_sizes()
-        accepted = {
-            each.object: self._accepted(each, wanted[each.object].name, sizes, writes, inserts_an_hour)
-            for each in kept
-        }
-        for name, trial in accepted.items():
-            if not trial.accepted:
-                self.copy.hide(wanted[name].name)
+        accepted: dict[str, IndexTrial] = {}
+        for each in kept:
+            name = wanted[each.object].name
+            without = self._without(name)
+            trial = self._measured(each, name, without, sizes.get(name), writes.get(each.object))
+            against = trial.speaks_against_it(inserts_an_hour)
+            if against:
+                self._hide(name, without)
+                trial = replace(trial, accepted=False, because=against)
+            accepted[each.object] = trial
         return [(accepted | rejected)[each.object] for each in advice]
+
+    def _without(self, index: str) -> list[ExecutionStats]:
+        """What each case takes while *index* is hidden; only what uses it can change."""
+        affected = [number for number, run in enumerate(self.current) if index in run.index_names]
+        found = list(self.current)
+        with hidden(self.copy, index):
+            again = runs_of(self.copy, [self.cases[number] for number in affected])
+        for number, run in zip(affected, again, strict=True):
+            found[number] = run
+        return found
+
+    def _hide(self, index: str, without: list[ExecutionStats]) -> None:
+        """Leave *index* hidden; *without* is then what each case takes."""
+        self.copy.hide(index)
+        self.current = without
 
     def _plan(self) -> None:
         """Keep the plan of each operation's first case, as it is before any index is made."""
-        self.plans = {}
         for case in self.cases:
             key = shape_key(case.operation)
             if key not in self.plans:
@@ -239,15 +261,15 @@ class _Trial:
         wanted = {id(each) for each in advice.operations}
         return [number for number, case in enumerate(self.cases) if id(case.operation) in wanted]
 
-    def _rejected(self, advice: IndexAdvice, name: str) -> IndexTrial | None:
+    def _rejected(
+        self, advice: IndexAdvice, name: str, all_without: Sequence[ExecutionStats]
+    ) -> IndexTrial | None:
         """The trial of *advice* if it does not help now, as others are there; None where it does."""
         numbers = self._own(advice)
         own = [self.cases[each] for each in numbers]
         if not own:
             return IndexTrial(advice, False, "no document holds values that its operations could be run with")
-        now = runs_of(self.copy, own)
-        with hidden(self.copy, name):
-            without = runs_of(self.copy, own)
+        now, without = ([side[each] for each in numbers] for side in (self.current, all_without))
         runs = [Run(old, new) for old, new in zip(without, now, strict=True)]
         good = sum(run.helped(name) and run.gained for run in runs)
         if 2 * good > len(runs):
@@ -280,20 +302,19 @@ class _Trial:
         without, with_each = insert_times(self.copy, self.collection, new)
         return {name: (without, us) for name, us in with_each.items()}
 
-    def _accepted(
+    def _measured(
         self,
         advice: IndexAdvice,
         name: str,
-        sizes: Mapping[str, int],
-        writes: Mapping[str, tuple[float, float]],
-        inserts_an_hour: float,
+        without: Sequence[ExecutionStats],
+        index_bytes: int | None,
+        insert_us: tuple[float, float] | None,
     ) -> IndexTrial:
-        own = self._own(advice)
+        """The trial of an index that helps: times and plans with it and without."""
+        own, now = self._own(advice), self.current
         first = self.cases[own[0]].find
         with hidden(self.copy, name):
-            without = runs_of(self.copy, self.cases)
             plan_before = plan_of(self.copy.explanation(first))
-        now = runs_of(self.copy, self.cases)
         slowed = [
             number
             for number, run in enumerate(now)
@@ -309,30 +330,26 @@ class _Trial:
             )
             for numbers in (own, slowed)
         )
-        trial = IndexTrial(
+        return IndexTrial(
             advice,
             True,
             _gain(effects),
             effects,
             self.copy.documents,
             self.copy.whole,
-            sizes.get(name),
-            writes.get(advice.object),
+            index_bytes,
+            insert_us,
             {"before": plan_before, "after": plan_of(self.copy.explanation(first))},
             losses,
         )
-        against = trial.speaks_against_it(inserts_an_hour)
-        return replace(trial, accepted=False, because=against) if against else trial
 
     def drops(self, candidates: Sequence[DropTrial]) -> list[DropTrial]:
         """The *candidates*, each hidden with those before it that were found needless."""
-        current = runs_of(self.copy, self.cases)
         told = []
         for each in candidates:
+            current, now = self.current, self._without(each.index.name)
             used = [number for number, run in enumerate(current) if each.index.name in run.index_names]
-            self.copy.hide(each.index.name)
-            now = runs_of(self.copy, self.cases)
-            worse = [number for number in range(len(now)) if is_worse(now[number], current[number])]
+            worse = [number for number in used if is_worse(now[number], current[number])]
             shown = worse or used
             effects = effects_of(
                 [self.cases[number] for number in shown],
@@ -340,10 +357,8 @@ class _Trial:
                 [now[number] for number in shown],
             )
             operations = len({id(case.operation) for case in self.cases})
-            if worse:
-                self.copy.hide(each.index.name, hidden=False)
-            else:
-                current = now
+            if not worse:
+                self._hide(each.index.name, now)
             told.append(_hidden(each, not worse and bool(self.cases), operations, effects, bool(worse)))
         return told
 
