@@ -60,6 +60,7 @@ def test_an_equality_takes_a_value_of_its_column(conn: Connection) -> None:
         "select 1 from orders o where exists (select from customers c where c.email = $1)",
         "update orders o set even = true from customers c where c.email = $1",
         "delete from customers where email = $1",
+        "select 1 from customers natural join (table customers) as again where email = $1",
     ):
         (value,) = values(conn, sql)
         text = value.removesuffix("::text").strip("'")

@@ -148,7 +148,10 @@ def _relations(
             texts = [composed.Identifier(each).as_string(conn) for each in path]
             set_local(conn, {"search_path": ", ".join(texts)})
         rows = sql.fetch(conn, "proof/workload/relations.sql", {"names": list(quoted)})
-    return {quoted[row["name"]]: Relation(row["oid"], tuple(row["columns"])) for row in rows}
+    return {
+        quoted[row["name"]]: Relation(row["oid"], {name: place for place, name in enumerate(row["columns"])})
+        for row in rows
+    }
 
 
 def _statistics(conn: Connection, uses: Iterable[Use]) -> Mapping[Column, _Values]:

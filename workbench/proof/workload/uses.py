@@ -57,7 +57,29 @@ class Relation:
     """A table that a statement names."""
 
     oid: int
-    columns: tuple[str, ...]
+    columns: Mapping[str, int]  # name → place
+
+
+@dataclass(frozen=True)
+class _Named(Mapping[str, "tuple[ColumnOf, str] | None"]):
+    """The columns of a table that goes by an alias; nothing is copied, for a table may have 1,600."""
+
+    relation: Relation
+    alias: str
+
+    def __getitem__(self, name: str) -> tuple[ColumnOf, str]:
+        if name not in self.relation.columns:
+            raise KeyError(name)
+        return ColumnOf(self.relation.oid, name), self.alias
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.relation.columns
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.relation.columns)
+
+    def __len__(self) -> int:
+        return len(self.relation.columns)
 
 
 Outputs = Mapping[str, tuple[ColumnOf, str] | None]
@@ -83,9 +105,9 @@ class _Scope:
             holders = [self.sources[qualifiers[-1]]] if qualifiers[-1] in self.sources else []
         else:
             holders = [source for source in self.sources.values() if name in source]
-        if len(holders) == 1:
+        if holders:  # several where it is joined by its name
             return holders[0].get(name)
-        return self.around.column(names) if self.around and not holders else None
+        return self.around.column(names) if self.around else None
 
 
 def table_names(tree: Any) -> Iterator[tuple[str, str]]:
@@ -156,7 +178,7 @@ class _Reader:
             if _is(value, ast.ColumnRef) and _is(value.fields[-1], ast.A_Star):
                 wanted = value.fields[0].sval if len(value.fields) == 2 else None
                 for alias, source in scope.sources.items():
-                    found |= source if wanted in (None, alias) else {}
+                    found.update(source if wanted in (None, alias) else {})
             elif name := target.name or (names[-1] if names else ""):
                 found[name] = scope.column(names) if names else None
         return found
@@ -199,9 +221,7 @@ class _Reader:
             alias = item.alias.aliasname if item.alias else item.relname
             query = None if item.schemaname else scope.query(item.relname)
             relation = self.relations.get((item.schemaname or "", item.relname))
-            named = (
-                {name: (ColumnOf(relation.oid, name), alias) for name in relation.columns} if relation else {}
-            )
+            named: Outputs = _Named(relation, alias) if relation else {}
             scope.sources[alias] = query if query is not None else named
         elif _is(item, ast.RangeSubselect):
             outputs = self.statement(item.subquery, scope)
