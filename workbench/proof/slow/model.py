@@ -71,18 +71,49 @@ class Explained:
             return None
         if self.ran:
             return max(self.nodes, key=lambda each: each.self_ms or 0.0)
-        return max(self.nodes, key=lambda each: own_cost(each, self.nodes))
+        costs = own_costs(self.nodes)
+        return max(self.nodes, key=lambda each: costs[each.number])
 
 
-def own_cost(one: NodeTime, nodes: Sequence[NodeTime]) -> float:
-    """The cost of a node without that of its children, in the planner's units."""
-    children = [each for each in nodes if each.parent == one.number]
-    below = sum(float(each.node["Total Cost"]) for each in children if _adds_up(each))
-    return max(float(one.node["Total Cost"]) - below, 0.0)
+def own_costs(nodes: Sequence[NodeTime]) -> Mapping[int, float]:
+    """The cost of each node without that of its children, by number, in the planner's units.
+
+    EXPLAIN gives the cost of one execution: the inner side of a nested loop counts as often as there are
+    outer rows, a subquery as often as its holder gives rows; what adds to too much is scaled to the whole.
+    """
+    times: dict[int, float] = {}
+    below: dict[int, float] = {}
+    outer_rows: dict[int, float] = {}
+    for one in nodes:
+        if one.parent is not None and one.node.get("Parent Relationship") == "Outer":
+            outer_rows[one.parent] = max(float(one.node["Plan Rows"]), 1.0)
+    for one in nodes:
+        above = nodes[one.parent] if one.parent is not None else None
+        times[one.number] = (times[above.number] if above else 1.0) * _executions(one, above, outer_rows)
+        if above:
+            cost = float(one.node["Total Cost"]) * times[one.number]
+            below[above.number] = below.get(above.number, 0.0) + cost
+    found = {
+        one.number: max(float(one.node["Total Cost"]) * times[one.number] - below.get(one.number, 0.0), 0.0)
+        for one in nodes
+    }
+    whole = float(nodes[0].node["Total Cost"]) if nodes else 0.0
+    total = sum(found.values())
+    return {number: cost * whole / total if total > whole else cost for number, cost in found.items()}
 
 
-def _adds_up(child: NodeTime) -> bool:
-    return child.node.get("Parent Relationship") in ("Outer", "Inner", "Member", "Subquery", "InitPlan")
+def _executions(one: NodeTime, above: NodeTime | None, outer_rows: Mapping[int, float]) -> float:
+    """How often the plan expects a node to run for each run of the one above."""
+    place = one.node.get("Parent Relationship")
+    if above is None or place not in ("Inner", "SubPlan"):
+        return 1.0
+    if place == "SubPlan":
+        name = str(one.node.get("Subplan Name", ""))
+        hashed = any(f"hashed {name}" in str(text) for text in above.node.values() if isinstance(text, str))
+        return 1.0 if hashed else max(float(above.node["Plan Rows"]), 1.0)
+    if above.type != "Nested Loop" or one.type in ("Materialize", "Memoize"):
+        return 1.0
+    return outer_rows.get(above.number, 1.0)
 
 
 @dataclass(frozen=True)
@@ -177,6 +208,7 @@ class SlowStatement:
     reasons: Sequence[Reason] = ()
     refuted: Sequence[Reason] = ()  # what looked like one, until it was tried
     rewrites: Sequence[Rewrite] = ()
+    rows_from: str = ""  # of the copy that things were tried on
     note: str = ""
 
     @property

@@ -10,7 +10,7 @@ from typing import Any
 from workbench.catalog.model import Table
 from workbench.proof.plans import Node
 from workbench.proof.slow.conditions import aliases
-from workbench.proof.slow.model import Explained, NodeTime, Reason, Remedy
+from workbench.proof.slow.model import Explained, NodeTime, Reason, Remedy, own_costs
 from workbench.proof.slow.structure import Structure, name_in_sql
 from workbench.proof.slow.timing import expressions
 
@@ -87,6 +87,7 @@ def plan_reasons(context: Context) -> Iterator[Reason]:
     else:
         for one in context.nodes:
             yield from _nested_loop_planned(context, one)
+            yield from _correlated_planned(context, one)
 
 
 def where(one: NodeTime) -> str:
@@ -268,6 +269,25 @@ def _correlated_subquery(context: Context, one: NodeTime) -> Iterator[Reason]:
         advice="Join to it, or aggregate once and join to the result.",
         object=one.label,
     )
+
+
+def _correlated_planned(context: Context, one: NodeTime) -> Iterator[Reason]:
+    """Subqueries that take most of the estimated cost, for they are to be run for every row."""
+    if one.node.get("Parent Relationship") != "SubPlan" or one.parent is None:
+        return
+    holder = context.nodes[one.parent]
+    costs = own_costs(context.nodes)
+    cost = sum(costs[each.number] for each in (one, *context.beneath(one)))
+    rows = float(holder.node["Plan Rows"])
+    if rows >= _LOOPS and cost >= 0.3 * context.explained.plan.total_cost:
+        yield Reason(
+            "correlated_subquery",
+            one.number,
+            f"a subquery is to be run for each of the {rows:,.0f} rows of {holder.label}",
+            facts_of(context, one, runs_estimated=rows, subplan=one.node.get("Subplan Name", "")),
+            advice="Join to it, or aggregate once and join to the result.",
+            object=one.label,
+        )
 
 
 def _nested_loop(context: Context, one: NodeTime) -> Iterator[Reason]:

@@ -36,9 +36,13 @@ from workbench.proof.slow.syntax import Scope, all_scopes, common_tables, functi
 from workbench.proof.slow.tree import Tree, ast
 from workbench.proof.workload.model import Statement
 
-NO_ROWS = "the copy of a named database has its structure and no rows, so there is nothing to compare"
+NO_ROWS = (
+    "the copy of a named database has its structure and no rows: "
+    'give rows="generated", or rows="copied" where its rows may be read'
+)
 _FASTER = 1.1  # times: less can be chance
-_RUNS = 5
+_RUNS_LEAST, _RUNS_MOST = 3, 15  # the shorter a statement, the more: a busy machine delays some
+_TIMING_MS = 3_000
 _SAMPLES = 2
 _ROWS_LOOKED_AT = 1000
 _NULLS = 20
@@ -534,7 +538,7 @@ def _timed(conn: Connection, statement: Statement, text: str, rewrite: Rewrite, 
             before = explain_text(conn, text, run=True)
             after = explain_text(conn, rewrite.sql, run=True)
             once_ms = (before.plan.execution_ms or 0.0) + (after.plan.execution_ms or 0.0)
-            runs = max(3, min(_RUNS, int(10_000 / max(once_ms, 1.0))))
+            runs = max(_RUNS_LEAST, min(_RUNS_MOST, int(_TIMING_MS / max(once_ms, 1.0))))
             measured = interleaved(conn, {"before": _run_of(text), "after": _run_of(rewrite.sql)}, runs)
     except psycopg2.Error as exc:
         if conn.closed:

@@ -6,7 +6,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pglast.enums import BoolExprType, BoolTestType, CTEMaterialize, JoinType, SetOperation, SubLinkType
+from pglast.enums import (
+    BoolExprType,
+    BoolTestType,
+    CTEMaterialize,
+    JoinType,
+    LimitOption,
+    SetOperation,
+    SubLinkType,
+)
 from pglast.visitors import Skip, Visitor
 
 from workbench.proof.slow import conditions, ranges
@@ -237,7 +245,7 @@ def or_to_union(tree: Tree, scopes: Sequence[Scope]) -> Change | None:
                     fromClause=tree.fromClause,
                     whereClause=_all([*rest, arm, *before]),
                     op=SetOperation.SETOP_NONE,
-                    limitOption=tree.limitOption,
+                    limitOption=LimitOption.LIMIT_OPTION_DEFAULT,
                     groupDistinct=False,
                     all=False,
                 )
@@ -249,7 +257,7 @@ def or_to_union(tree: Tree, scopes: Sequence[Scope]) -> Change | None:
                 all=True,
                 larg=union,
                 rarg=right,
-                limitOption=tree.limitOption,
+                limitOption=LimitOption.LIMIT_OPTION_DEFAULT,
                 groupDistinct=False,
             )
         tree.targetList, tree.fromClause, tree.whereClause = None, None, None
@@ -320,7 +328,7 @@ def distinct_to_exists(tree: Tree, scopes: Sequence[Scope]) -> Change | None:
             fromClause=tuple(items[each.alias] for each in place.entries if each.alias in spare),
             whereClause=_all(moved),
             op=SetOperation.SETOP_NONE,
-            limitOption=query.limitOption,
+            limitOption=LimitOption.LIMIT_OPTION_DEFAULT,
             groupDistinct=False,
             all=False,
         )

@@ -169,7 +169,10 @@ def as_explained(document: Mapping[str, Any]) -> Explained:
     root = document["Plan"]
     out = document.get("Serialization", {})
     return Explained(
-        Plan(root, document.get("Planning Time"), document.get("Execution Time")),
+        # a log's plan has no time of its own: that of the root is all but the output
+        Plan(
+            root, document.get("Planning Time"), document.get("Execution Time", root.get("Actual Total Time"))
+        ),
         node_times(root),
         jit_ms=float(document.get("JIT", {}).get("Timing", {}).get("Total", 0.0)),
         triggers=tuple(document.get("Triggers", ())),

@@ -294,6 +294,7 @@ def _discarding(context: Context, scan: _Scan, explained: Sequence[str]) -> Iter
             filter=scan.node.node["Filter"],
             pages=context.structure.pages(scan.table),
             indexes_there=there,
+            columns=columns,
         ),
         fix="" if there else f"create index concurrently on {table} ({keys});",
         advice=f"{', '.join(there)} begins with a filtered column, and the planner reads all for cheaper"
@@ -301,7 +302,7 @@ def _discarding(context: Context, scan: _Scan, explained: Sequence[str]) -> Iter
         "compare its estimate with the rows kept."
         if there
         else "The advisor weighs this index against all other statements.",
-        object=scan.table.qualified,
+        object=f"{scan.table.qualified}.{name_in_sql(columns[0])}",
         remedy=None if there else Remedy(statements=(f"create index on {table} ({keys})",)),
     )
 

@@ -18,6 +18,7 @@ from workbench.proof.slow.rewrite_proof import NO_ROWS, rewrites_of
 from workbench.proof.slow.running import as_explained, explained, failure
 from workbench.proof.slow.structure import Structure, read_structure
 from workbench.proof.slow.trials import refuted, try_remedies
+from workbench.proof.trials.database import RowsFrom, trial_database
 from workbench.proof.workload.model import Statement, Workload
 from workbench.source import OpenSource
 
@@ -62,13 +63,15 @@ def slow_statements(
     timeout_s: float = 30,
     limit_s: float = 600,
     prove: bool = True,
+    rows: RowsFrom | None = None,
 ) -> list[SlowStatement]:
     """The *most* slow statements of *workload*, by their part of its total time, the slowest first.
 
-    On a source of ours statements are run on a scratch copy, and remedies and rewrites are tried there. A
-    named database is only asked for plans; with *execute* its reading statements are run as well, within
-    *timeout_s* each, in a read-only transaction. What does not end is listed with its plan alone, what
-    cannot be planned behind the others. After *limit_s* nothing more is run or proved.
+    On a source of ours statements are run on a scratch copy, and with *prove* remedies and rewrites are tried
+    there. A named database is only asked for plans; with *execute* its reading statements are run as well,
+    within *timeout_s* each, in a read-only transaction; nothing is tried on it. With *rows* "copied" or
+    "generated" there is a copy with rows to try on, see `trial_database`. What does not end is listed with
+    its plan alone, what cannot be planned behind the others. After *limit_s* nothing more is run or proved.
 
     Raises BadInput for numbers that cannot be.
     """
@@ -76,7 +79,9 @@ def slow_statements(
         raise BadInput("most, timeout_s and limit_s must be above 0")
     deadline = time.monotonic() + limit_s
     run = execute if execute is not None else not opened.read_only
-    with _place(opened) as conn:
+    prove = prove and execute is not False
+    with _places(opened, rows) as places:
+        conn = places.asked
         structure = read_structure(conn)
         seen = [_planned(conn, each, timeout_s, deadline) for each in workload.statements]
         candidates = sorted(seen, key=lambda each: -_first_guess(each))[: _RUN_FOR_EACH * most]
@@ -84,24 +89,29 @@ def slow_statements(
             _run_all(conn, opened, candidates, timeout_s, deadline)
         ranked = _ranked(seen, most)
         return [
-            _examined(
-                conn, opened, structure, each, run=run and prove, timeout_s=timeout_s, deadline=deadline
-            )
+            _examined(places, opened, structure, each, prove=prove, timeout_s=timeout_s, deadline=deadline)
             for each in ranked
         ]
 
 
+@dataclass(frozen=True)
+class _Places:
+    """Where statements are explained, and where things are tried; None where there are no rows to try on."""
+
+    asked: Connection
+    tried: Connection | None
+    rows_from: str = ""
+
+
 @contextmanager
-def _place(opened: OpenSource) -> Iterator[Connection]:
-    """Where statements are explained: the named database itself, else a copy that may be changed."""
-    if opened.read_only:
-        yield opened.connection
+def _places(opened: OpenSource, rows: RowsFrom | None) -> Iterator[_Places]:
+    """A named database is asked itself; otherwise, and for trials, there is a copy that may be changed."""
+    if opened.read_only and rows is None:
+        yield _Places(opened.connection, None)
         return
-    with opened.scratch() as conn:
-        if opened.source.kind == "file":
-            conn.execute("set client_min_messages = error")
-            conn.execute("vacuum")  # loading left no page all visible, which is not the statement's fault
-        yield conn
+    with trial_database(opened, rows or "own") as trial:
+        asked = opened.connection if opened.read_only else trial.connection
+        yield _Places(asked, trial.connection, trial.rows_from)
 
 
 # planned and run
@@ -246,12 +256,12 @@ def _as_observed(each: _Seen) -> Explained | None:
 
 
 def _examined(
-    conn: Connection,
+    places: _Places,
     opened: OpenSource,
     structure: Structure,
     slow: SlowStatement,
     *,
-    run: bool,
+    prove: bool,
     timeout_s: float,
     deadline: float,
 ) -> SlowStatement:
@@ -259,18 +269,21 @@ def _examined(
     if slow.explained is None:
         return slow
     note = slow.note or (_NOT_ASKED if opened.read_only and slow.outcome == "planned" else "")
-    reasons = diagnose(conn, slow.statement, slow.explained, structure)
-    here = run and not opened.read_only
-    if here and slow.outcome == "run":
-        reasons = try_remedies(conn, slow.statement, reasons, timeout_s=timeout_s, deadline=deadline)
+    reasons = diagnose(places.asked, slow.statement, slow.explained, structure)
+    there = places.tried if prove else None
+    if there:
+        ended = slow.outcome != "timed out"
+        reasons = try_remedies(
+            there, slow.statement, reasons, timeout_s=timeout_s, deadline=deadline, ended=ended
+        )
     wrong = [each for each in reasons if refuted(each)]
     rewrites = rewrites_of(
-        conn,
+        there or places.asked,
         slow.statement,
         structure,
         timeout_s=timeout_s,
         deadline=deadline,
-        not_here="" if here else NO_ROWS if opened.read_only else "nothing was run",
+        not_here="" if there else NO_ROWS if opened.read_only and prove else "nothing was to be tried",
     )
     if any(each.verdict == "accepted" and each.kind == "function_to_range" for each in rewrites):
         wrong = [each for each in wrong if each.kind != "non_sargable"]  # the rewrite shows that it is one
@@ -279,5 +292,6 @@ def _examined(
         reasons=tuple(each for each in reasons if each not in wrong),
         refuted=tuple(wrong),
         rewrites=tuple(rewrites),
+        rows_from=places.rows_from if there else "",
         note=note,
     )

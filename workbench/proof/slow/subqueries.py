@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pglast.enums import JoinType, SubLinkType
+from pglast.enums import JoinType, LimitOption, SubLinkType
 from pglast.visitors import Skip, Visitor
 
 from workbench.proof.slow import conditions
@@ -167,7 +167,7 @@ def _join(outer: Scope, one: _Correlated, name: str) -> None:
         groupClause=tuple(own for own, _ in one.keys),
         groupDistinct=False,
         op=query.op,
-        limitOption=query.limitOption,
+        limitOption=LimitOption.LIMIT_OPTION_DEFAULT,
         all=False,
     )
     joined = [

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import psycopg2
+from psycopg2 import errors
 
 from workbench.engines.postgres import Connection
 from workbench.errors import BadInput
@@ -31,13 +32,20 @@ def try_remedies(
     *,
     timeout_s: float,
     deadline: float,
+    ended: bool = True,
 ) -> Sequence[Reason]:
     """*reasons*, each with what became of its remedy on the copy behind *conn*, where it has one.
 
-    What must not be in a transaction (VACUUM) stays done on the copy. After *deadline* none is tried.
+    What must not be in a transaction (VACUUM) stays done on the copy. After *deadline* none is tried. Of a
+    statement that has not *ended*, a remedy is to make it end.
     """
     if statement.values is None or not any(each.remedy for each in reasons):
         return reasons
+    if not ended:
+        return [
+            _ends(conn, statement, each, timeout_s) if time.monotonic() < deadline else each
+            for each in reasons
+        ]
     try:
         before = _best(conn, statement, Remedy(), timeout_s)
     except (psycopg2.Error, BadInput):
@@ -49,6 +57,28 @@ def try_remedies(
         for each in reasons
     ]
     return [replace(each, fix="") if each.tried and not each.tried.helped else each for each in found]
+
+
+def _ends(conn: Connection, statement: Statement, reason: Reason, timeout_s: float) -> Reason:
+    """Whether the statement ends within its time, with the remedy."""
+    if reason.remedy is None or reason.remedy.outside:
+        return reason
+    text = text_with_values(statement)
+    try:
+        with limited(conn, statement, timeout_s, reason.remedy.settings):
+            for each in reason.remedy.statements:
+                conn.execute(each)
+            after = explain_text(conn, text, run=True)
+    except errors.QueryCanceled:
+        return replace(reason, tried=Tried(False, f"with it, it does not end within {timeout_s:g} s either"))
+    except psycopg2.Error as exc:
+        if conn.closed:
+            raise
+        return replace(reason, tried=Tried(False, f"it was tried and refused: {failure(exc)}"))
+    after_ms = after.plan.execution_ms or 0.0
+    facts = {"waited_ms": timeout_s * 1000, "after_ms": round(after_ms, 3)}
+    said = f"it helps: {after_ms:,.1f} ms, where it did not end within {timeout_s:g} s"
+    return replace(reason, tried=Tried(True, said, facts, after=after))
 
 
 def refuted(reason: Reason) -> bool:
