@@ -13,7 +13,7 @@ from psycopg2 import sql as composed
 
 from workbench.engines.postgres import Connection, Server, private_cluster
 from workbench.errors import BadInput, FeatureUnavailable
-from workbench.proof.workload import runnable, workload_of_log
+from workbench.proof.workload import is_log, runnable, workload_of_log
 
 TABLE = 'create table orders (order_id int, status text, "we\'ird" text)'
 SETTINGS = {
@@ -222,3 +222,26 @@ def test_no_log(conn: Connection, tmp_path: Path) -> None:
         workload_of_log(tmp_path / "none.log", conn)
     with pytest.raises(BadInput, match=r"has no \.csv, \.json or \.log file"):
         workload_of_log(tmp_path, conn)
+
+
+def test_logs_are_told_by_their_names(tmp_path: Path) -> None:
+    """A rotated or gzipped log, and a folder of them, is told from a file and a folder of SQL."""
+    for name in (
+        "logs/postgresql.log.2026-01-01-00",
+        "logs/b.csv.gz",
+        "sql/one.sql",
+        "both/a.sql",
+        "both/a.log",
+    ):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+
+    assert [is_log(tmp_path / name) for name in ("logs", "logs/b.csv.gz", "sql", "sql/one.sql", "both")] == [
+        True,
+        True,
+        False,
+        False,
+        False,
+    ]
+    assert is_log(tmp_path / "logs" / "postgresql.log.2026-01-01-00")
+    assert not is_log(tmp_path / "nowhere")

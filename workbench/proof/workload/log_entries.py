@@ -47,6 +47,14 @@ class Counts:
     cut_short: list[str] = field(default_factory=list)
 
 
+def is_log(path: Path) -> bool:
+    """Whether *path* is a log by its name, rotated or gzipped, or a folder with logs and without SQL."""
+    if path.is_dir():
+        names = [each for each in path.iterdir() if each.is_file()]
+        return not any(each.suffix.lower() == ".sql" for each in names) and any(map(is_log, names))
+    return path.suffix.lower() != ".sql" and _rank(path) < len(_FORMATS)
+
+
 def log_files(path: Path) -> list[Path]:
     """The logs that *path* names: a file, or those of a folder, each log in one of its formats.
 
@@ -92,6 +100,7 @@ def _opened(path: Path) -> IO[str]:
 
 
 def _rank(path: Path) -> int:
+    """The place of its format among the preferred; a rotated log bears its date behind the suffix."""
     suffixes = [each.lower() for each in path.suffixes if each.lower() in _FORMATS]
     return _FORMATS.index(suffixes[-1]) if suffixes else len(_FORMATS)
 
