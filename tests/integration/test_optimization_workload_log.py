@@ -191,8 +191,10 @@ def test_what_is_not_understood_is_listed(conn: Connection, tmp_path: Path) -> N
     """A statement that is cut off, or on a table that is not here, stands with its line and the reason."""
     path = tmp_path / "w.log"
     start = "2026-01-01 00:00:00 UTC [1] me@shop LOG:  duration: 1.0 ms  statement: "
+    other = start.replace("shop", "other")
     path.write_text(
         f"{start}select 1 from orders\n{start}select 1 from gone\n{start}select 1 from orders whe'\n"
+        f"{other}select 'of another database\n"
     )
 
     found = workload_of_log(path, conn, database="shop")

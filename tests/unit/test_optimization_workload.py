@@ -55,6 +55,17 @@ def test_lines_and_comments() -> None:
     assert "d: 5" in two.comments
 
 
+def test_commands_of_psql_are_told_apart() -> None:
+    """A line with a backslash is no SQL, and takes none of the statement behind it along."""
+    told, one, two = written_statements("\\set x 5\nselect :x;\nselect E'\n\\\\set';\n")
+
+    assert isinstance(told, Mistake)
+    assert (told.line, told.reason.partition(":")[0]) == (1, "psql's own commands are not read")
+    assert not isinstance(one, Mistake)
+    assert (one.line, one.parsed.parameters) == (2, ("x",))
+    assert not isinstance(two, Mistake)
+
+
 def test_a_file_without_an_end_is_read_to_the_last_statement() -> None:
     """What stands before a quotation that never ends is read."""
     found = list(written_statements("select 1;\nselect 2;\nselect $$3;\nselect 4;"))

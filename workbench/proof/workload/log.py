@@ -65,8 +65,8 @@ def workload_of_log(path: str | Path, conn: Connection, *, database: str | None 
         for entry in entries(file, counts):
             for execution in _executions(entry, file, found):
                 found.add(execution)
-    chosen, notes = _of_database(found, wanted, str(path))
-    return _workload(conn, found, chosen, [*notes, *_unreadable(counts)], str(path))
+    taken, notes = _databases(found, wanted, str(path))
+    return _workload(conn, found, taken, [*notes, *_unreadable(counts)], str(path))
 
 
 @dataclass(frozen=True)
@@ -126,8 +126,7 @@ class _Groups:
     """All calls by database and by what statement they are; what does not parse is kept apart."""
 
     groups: dict[tuple[str | None, str], _Group] = field(default_factory=dict)
-    broken: dict[str, Unread] = field(default_factory=dict)
-    broken_count: int = 0
+    broken: dict[tuple[str | None, str], Unread] = field(default_factory=dict)
     unread_plans: int = 0
     several: int = 0
 
@@ -135,11 +134,11 @@ class _Groups:
         try:
             key = execution.database, fingerprint(execution.sql)
         except ParseError as exc:
-            self.broken_count += 1
-            if len(self.broken) < _LISTED:
-                shown = " ".join(execution.sql.split())[:60]
-                reason = str(exc.args[0]).split("\n")[0]
-                self.broken.setdefault(shown, Unread(f"query {shown}", execution.where, reason))
+            shown = " ".join(execution.sql[:200].split())[:60]
+            reason = str(exc.args[0]).split("\n")[0]
+            self.broken.setdefault(
+                (execution.database, shown), Unread(f"query {shown}", execution.where, reason)
+            )
             return
         self.groups.setdefault(key, _Group(execution)).add(execution)
 
@@ -221,9 +220,10 @@ def _split(sql: str) -> list[str]:
     return [each.parsed.sql for each in found if not isinstance(each, Mistake)] or [sql]
 
 
-def _of_database(found: _Groups, wanted: str, path: str) -> tuple[list[_Group], list[str]]:
-    """The groups of the database *wanted*, or of the only one that the log has."""
-    names = sorted({name for name, _ in found.groups if name})
+def _databases(found: _Groups, wanted: str, path: str) -> tuple[set[str | None], list[str]]:
+    """The databases whose statements are taken: *wanted*, or the only one, and what names none (None)."""
+    known = {name for name, _ in [*found.groups, *found.broken]}
+    names = sorted(name for name in known if name)
     notes = []
     if names and wanted not in names:
         if len(names) > 1:
@@ -233,13 +233,12 @@ def _of_database(found: _Groups, wanted: str, path: str) -> tuple[list[_Group], 
             )
         notes.append(f"the log has no statement of {wanted}: those of {names[0]} are taken")
         wanted = names[0]
-    unnamed = [each for (name, _), each in found.groups.items() if name is None]
-    if unnamed:
+    if None in known:
         notes.append(
             "the log does not name databases: all statements are taken (log_line_prefix = '%m [%p] %q%u@%d ' "
             "names them)"
         )
-    return [*(each for (name, _), each in found.groups.items() if name == wanted), *unnamed], notes
+    return {wanted, None}, notes
 
 
 def _unreadable(counts: Counts) -> list[str]:
@@ -251,12 +250,16 @@ def _unreadable(counts: Counts) -> list[str]:
 
 
 def _workload(
-    conn: Connection, found: _Groups, groups: Sequence[_Group], notes: list[str], path: str
+    conn: Connection, found: _Groups, taken: set[str | None], notes: list[str], path: str
 ) -> Workload:
-    if not groups and not found.broken:
+    groups = [each for (name, _), each in found.groups.items() if name in taken]
+    unread = [each for (name, _), each in found.broken.items() if name in taken]
+    if not groups and not unread:
         raise FeatureUnavailable("a duration of a statement", printable(path), hint=_HINT)
     candidates: list[Candidate] = []
-    unread = list(found.broken.values())
+    if len(unread) > _LISTED:
+        notes.append(f"{len(unread):,} statements of the log do not parse: the first {_LISTED} are listed")
+        unread = unread[:_LISTED]
     left_out = {"utility statements": 0.0, "statements on no table but the system's": 0.0}
     all_ms = sum(each.observed().total_ms for each in groups)
     for each in groups:
@@ -299,8 +302,6 @@ def _candidate(group: _Group, parsed: Parsed) -> Candidate:
 
 def _group_notes(found: _Groups, groups: Sequence[_Group]) -> list[str]:
     notes = []
-    if found.broken_count:
-        notes.append(f"{found.broken_count:,} statements of the log do not parse, or are cut off")
     if found.several:
         notes.append(
             f"{found.several:,} strings of several statements: their time is divided equally among them"

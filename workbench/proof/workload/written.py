@@ -12,6 +12,7 @@ from typing import Any
 from pglast import parse_sql
 from pglast.parser import ParseError, Token, scan, split
 
+_PSQL = "psql's own commands are not read: give values in a comment, -- values: name = 42"
 _NAME = re.compile(r"--\s*name:[ \t]*(\S.*)")
 _COMMENTS = re.compile(r"(?:\s|--[^\n]*(?:\n|$)|/\*(?:(?!/\*).)*?\*/)*", re.DOTALL)
 _BEFORE_MARK = frozenset(("", "=", "<", ">", "<=", ">=", "<>", "!=", "+", "-", "*", "/", "||", "~", "%"))
@@ -64,11 +65,14 @@ class Mistake:
 
 
 def written_statements(text: str) -> Iterator[Written | Mistake]:
-    """The statements of *text* in their order, and in their place what does not parse.
+    """The statements of *text* in their order, and in their place what does not parse;
+    psql's own commands come first.
 
     Where a quotation or a comment never ends, what follows it is one mistake.
     """
     lines = _Lines(text)
+    text, commands = _without_psql(text)
+    yield from (Mistake(lines.of(at), _PSQL) for at in commands)
     end, broken = _readable(text)
     behind = 0
     pieces = split(text[:end], with_parser=False, only_slices=True) if end else ()
@@ -195,6 +199,26 @@ def _readable(text: str) -> tuple[int, NotParsed | None]:
         before = [token.end + 1 for token in scan(text[: broken.at]) if token.name == "ASCII_59"]
         return (before[-1] if before else 0), broken
     return len(text), None
+
+
+def _without_psql(text: str) -> tuple[str, list[int]]:
+    """*text* with blanks for psql's commands, lines that begin with a backslash, and where they stand."""
+    if "\\" not in text:
+        return text, []
+    try:
+        tokens = scan(text)
+    except ParseError:
+        return text, []
+    starts = [
+        token.start
+        for token in tokens
+        if token.name == "ASCII_92" and not text[text.rfind("\n", 0, token.start) + 1 : token.start].strip()
+    ]
+    for start in starts:
+        end = text.find("\n", start)
+        end = len(text) if end < 0 else end
+        text = text[:start] + " " * (end - start) + text[end:]
+    return text, starts
 
 
 def _line_comments(statement: str) -> str:
