@@ -19,7 +19,9 @@ from pymongo.database import Database
 from workbench.areas.optimization import collections as area
 from workbench.areas.optimization.collections.recorded import recorded_by_log, recorded_by_profiler
 from workbench.areas.optimization.collections.review import drop_candidates
-from workbench.areas.optimization.collections.slow import slow_operations
+from workbench.areas.optimization.collections.slow import said_operation, slow_operations
+from workbench.catalog.collections import Operation
+from workbench.catalog.observed_operations import of_pipeline
 from workbench.documents.source import scratch_source
 from workbench.engines.mongo import Document, MongoServer
 from workbench.engines.mongo_cluster import private_mongod
@@ -420,3 +422,45 @@ def test_views_time_series_and_empty_collections_are_left_alone(
     assert review.operations
     assert review.indexes == ()
     assert review.drops == ()
+
+
+def test_d99_a_source_without_collections_is_an_error_that_says_so(tmp_path: Path) -> None:
+    """A source of another kind gives an error with what to do, and not None."""
+    schema = tmp_path / "schema.sql"
+    schema.write_text("create table a (id int primary key);")
+    with area.open_model(str(schema)) as opened, pytest.raises(SourceError, match="holds tables"):
+        area.review_operations(opened)
+
+
+def test_d100_the_connection_is_given_back(shop: Database[Document], mongo_server: MongoServer) -> None:
+    """After the block no connection is left that could be used."""
+    with area.open_model(mongo_server.url(shop.name)) as opened:
+        database = opened.collections.database if opened.collections else None
+    assert database is not None
+
+    with pytest.raises(SourceError, match="connection was lost"):
+        database.command({"hello": 1})
+
+
+def test_d101_a_url_without_a_database_names_those_to_choose_from(
+    shop: Database[Document], mongo_server: MongoServer
+) -> None:
+    """No default database is guessed, and the driver's error is not what one gets."""
+    url = mongo_server.url("")
+
+    with pytest.raises(SourceError, match="names no database"), area.open_model(url):
+        pass
+
+
+def test_two_pipelines_with_one_filter_are_two_findings() -> None:
+    """What comes behind the filter, and what is shown, tells operations apart."""
+    said = [
+        said_operation(of_pipeline([{"$match": {"a": 1}}, stage]))
+        for stage in ({"$group": {"_id": None}}, {"$lookup": {"from": "b", "as": "c"}})
+    ]
+
+    assert said == [
+        'aggregate {"a": "<int>"}, then $group',
+        'aggregate {"a": "<int>"}, then $lookup (b)',
+    ]
+    assert said_operation(Operation("o", "find", {"a": 1}, projection={"b": 1})) == 'find {"a": 1}, shows b'

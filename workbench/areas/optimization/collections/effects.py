@@ -22,8 +22,8 @@ from workbench.areas.optimization.collections.conditions import (
     conditions,
     is_left_out,
 )
+from workbench.areas.optimization.collections.slow import said_operation
 from workbench.catalog.collections import Collection, Operation
-from workbench.documents.indexing.advice import described_operation
 from workbench.documents.indexing.copies import RAW, RUNS, Copy, Wanted, line_of, make_existing
 from workbench.errors import EngineError
 from workbench.proof.explain_documents import ExecutionStats
@@ -78,7 +78,7 @@ class Effect:
     @property
     def as_facts(self) -> dict[str, Any]:
         return {
-            "operation": described_operation(self.operation),
+            "operation": said_operation(self.operation),
             "runs": self.runs,
             "keys_examined_before": self.keys_before,
             "keys_examined_after": self.keys_after,
@@ -110,7 +110,7 @@ def cases_of(
         if any(
             each.operator == "$where" and is_left_out(each.operand) for each in conditions(operation.filter)
         ):
-            failures.append(f"{described_operation(operation)}: its JavaScript is not on record")
+            failures.append(f"{said_operation(operation)}: its JavaScript is not on record")
             continue
         try:
             theirs, failed = _that_run(
@@ -120,7 +120,7 @@ def cases_of(
             theirs, failed = [], str(exc)
         cases += theirs
         if failed and not theirs:
-            failures.append(f"{described_operation(operation)}: {failed}")
+            failures.append(f"{said_operation(operation)}: {failed}")
     return cases, failures
 
 

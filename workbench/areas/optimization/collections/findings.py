@@ -4,13 +4,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from workbench.areas.optimization.collections.review import OperationsReview, Reviewed
+from workbench.areas.optimization.collections.slow import said_operation
 from workbench.areas.optimization.collections.trial import DropTrial, IndexTrial
 from workbench.catalog.collections import CollectionIndex
 from workbench.catalog.shapes import written
-from workbench.documents.indexing.advice import described_operation, fix, is_seldom, reasons
+from workbench.documents.indexing.advice import fix, is_seldom, reasons
 from workbench.documents.mongosh import key_document, plain_json, shell, size, spelled, text
 from workbench.proof.findings import SEVERITIES, Evidence, Finding, Severity
 
@@ -51,7 +53,7 @@ def is_noticed(each: Reviewed) -> bool:
 
 def _slow(each: Reviewed, review: OperationsReview) -> Finding:
     slow, operation = each.slow, each.slow.operation
-    said = described_operation(operation)
+    said = said_operation(operation)
     kinds = {reason.kind for reason in each.reasons}
     severity: Severity = "warn" if kinds & _SERIOUS else "info"
     measured = (
@@ -86,7 +88,7 @@ def slow_facts(each: Reviewed) -> dict[str, Any]:
     slow = each.slow
     return {
         "collection": slow.operation.collection,
-        "operation": described_operation(slow.operation),
+        "operation": said_operation(slow.operation),
         "origin": slow.origin,
         "calls": slow.calls,
         "total_ms": round(slow.total_ms, 3),
@@ -138,7 +140,7 @@ def _missing(trial: IndexTrial, review: OperationsReview) -> Finding:
         object=advice.object,
         title=f"{advice.collection.name} lacks an index on {advice.paths}",
         why=" ".join(why),
-        fix=f"{fix(advice)}\n// undo: {undo_of(trial)}",
+        fix=f"{fix(replace(advice, extends=()))}\n// undo: {undo_of(trial)}",
         verified=trial.accepted,
         unverified_because="" if trial.accepted else trial.because.removeprefix("not proved: "),
         evidence=(

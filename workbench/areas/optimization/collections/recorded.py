@@ -29,6 +29,7 @@ _FEATURE = "the record of slow operations"
 _SLOW_QUERY = "Slow query"
 _GZIP = b"\x1f\x8b"
 _JSON = json_util.JSONOptions(tz_aware=True, uuid_representation=UuidRepresentation.STANDARD)
+_BULKY = ("execStats", "locks", "storage", "flowControl")  # of an entry, and not used
 _LOGGED = (  # what the log calls otherwise than the profiler
     ("durationMillis", "millis"),
     ("reslen", "responseLength"),
@@ -78,7 +79,7 @@ def recorded_by_profiler(source: DocumentSource) -> Recorded:
             "or give a log by --log",
         )
     try:
-        newest = {"sort": {"$natural": -1}, "limit": MOST_ENTRIES}
+        newest = {"sort": {"$natural": -1}, "limit": MOST_ENTRIES, "projection": dict.fromkeys(_BULKY, 0)}
         found = tuple(database.find("system.profile", {}, **newest))
     except NotAuthorized:
         return _nothing(

@@ -15,12 +15,17 @@ from workbench.areas.optimization.collections.recorded import (
     recorded_by_log,
     recorded_by_profiler,
 )
-from workbench.areas.optimization.collections.slow import SlowOperation, slow_operations, with_declared
+from workbench.areas.optimization.collections.slow import (
+    SlowOperation,
+    said_operation,
+    slow_operations,
+    with_declared,
+)
 from workbench.areas.optimization.collections.trial import Decided, DropTrial, IndexTrial, decide
 from workbench.catalog.collections import Collection, Operation
 from workbench.catalog.shapes import Shape
 from workbench.diagrams.stage_tree import Stage, StageTree, stage_tree
-from workbench.documents.indexing.advice import IndexAdvice, advised, described_operation
+from workbench.documents.indexing.advice import IndexAdvice, advised
 from workbench.documents.indexing.served import UNUSED_DAYS, is_unused, superfluous_pairs, unused_so_far
 from workbench.documents.joins import begins_an_index, compared_paths, lookups
 from workbench.documents.opening import OpenModel, declared_operations, require_collections, shapes_of
@@ -233,7 +238,8 @@ def _decided(
         if collection.kind != "collection" or shape is None or not (wanted or needless or theirs):
             continue
         if opened.server is None or not tried:
-            decided.append(_untried(wanted, needless, "it was not tried on an engine"))
+            why = f": {opened.why_no_server}" if opened.server is None else ""
+            decided.append(_untried(wanted, needless, f"it was not tried on an engine{why}"))
             continue
         if time.monotonic() >= until:
             decided.append(_untried(wanted, needless, "the deadline was reached before"))
@@ -297,12 +303,12 @@ def pictures(review: OperationsReview, *, most: int = 12) -> dict[str, StageTree
         if len(drawn) < most and trial.plans:
             operation = trial.effects[0].operation
             shown.add(id(operation))
-            title = f"{trial.advice.collection.name}: {described_operation(operation)}"
+            title = f"{trial.advice.collection.name}: {said_operation(operation)}"
             drawn[f"plan-{len(drawn) + 1}-{trial.advice.collection.name}"] = stage_tree(title, trial.plans)
     for each in review.operations:
         operation = each.slow.operation
         if len(drawn) < most and each.plan is not None and each.reasons and id(operation) not in shown:
-            title = f"{operation.collection}: {described_operation(operation)}"
+            title = f"{operation.collection}: {said_operation(operation)}"
             drawn[f"plan-{len(drawn) + 1}-{operation.collection}"] = stage_tree(title, {"plan": each.plan})
     return drawn
 

@@ -12,6 +12,8 @@ from typing import Any
 from workbench.areas.optimization.collections.recorded import Recorded
 from workbench.catalog.collections import Operation
 from workbench.catalog.observed_operations import of_pipeline, operation_of, shape_key, shape_of
+from workbench.documents.indexing.advice import described_operation
+from workbench.documents.joins import lookups
 
 _JAVASCRIPT = frozenset(["$where", "$function", "$accumulator"])
 _MONITORING = frozenset(["$collStats", "$indexStats", "$planCacheStats", "$currentOp", "$changeStream"])
@@ -160,6 +162,19 @@ class _Sum:
         )
 
 
+def said_operation(operation: Operation) -> str:
+    """An operation in one line that tells it from others: its filter, what it shows, its further stages."""
+    said = described_operation(operation)
+    if operation.projection:
+        said += f", shows {', '.join(list(operation.projection)[:4])}"
+    names = [next(iter(stage), "") for stage in operation.pipeline]
+    while names and names[0] in ("$match", "$sort", "$limit"):
+        names.pop(0)
+    targets = [str(body["from"]) for body in lookups(operation.pipeline) if "from" in body]
+    joined = f" ({', '.join(dict.fromkeys(targets))})" if targets else ""
+    return said + (f", then {', '.join(names)}{joined}" if names else "")
+
+
 def slow_operations(recorded: Recorded, database: str) -> list[SlowOperation]:
     """The operations in *recorded* on collections of *database* by shape, the most time in all first.
 
@@ -230,4 +245,4 @@ def _names(part: Any) -> set[str]:
     return set()
 
 
-__all__ = ["SlowOperation", "slow_operations", "with_declared"]
+__all__ = ["SlowOperation", "said_operation", "slow_operations", "with_declared"]

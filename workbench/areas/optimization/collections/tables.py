@@ -15,9 +15,10 @@ from workbench.areas.optimization.collections.findings import (
     undo_of,
 )
 from workbench.areas.optimization.collections.review import OperationsReview, pictures
+from workbench.areas.optimization.collections.slow import said_operation
 from workbench.areas.optimization.collections.trial import IndexTrial
 from workbench.diagrams.stage_tree import StageTree
-from workbench.documents.indexing.advice import described_operation, fix
+from workbench.documents.indexing.advice import fix
 from workbench.documents.mongosh import plain_json, shell, text
 from workbench.proof.plain import as_json
 from workbench.proof.results import AreaResults
@@ -32,7 +33,7 @@ def operation_rows(review: OperationsReview) -> list[dict[str, Any]]:
     return [
         {
             "collection": each.slow.operation.collection,
-            "operation": described_operation(each.slow.operation),
+            "operation": said_operation(each.slow.operation),
             "calls": each.slow.calls or None,
             "total_ms": round(each.slow.total_ms, 1) if each.slow.calls else None,
             "share": round(each.slow.share, 3) if each.slow.calls else None,
