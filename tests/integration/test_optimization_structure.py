@@ -15,7 +15,7 @@ from workbench.areas.optimization.structure import (
     structure_rows,
 )
 from workbench.engines.postgres import Connection, Server
-from workbench.errors import BadInput, SchemaNotFound
+from workbench.errors import BadInput, SchemaNotFound, SourceTimeout
 from workbench.proof.findings import Finding
 from workbench.proof.workload.model import Statement, StatementKind, Workload
 from workbench.source import OpenSource, Options, open_source
@@ -225,6 +225,33 @@ def test_columns_that_may_not_be_read_are_said(server: Server) -> None:
     assert found(review, "only_null_column") == []
 
 
+def test_rows_that_a_policy_hides_make_no_wrong_count(server: Server) -> None:
+    """A role that sees a part of the rows gets no finding about all of them."""
+    with live_source(
+        server,
+        "create table t (id int, seen bool, v text)",
+        "insert into t select i, i < 2000, case when i >= 2000 then 'x' end from generate_series(1, 2001) i",
+        "set default_statistics_target = 1; analyze t; set default_statistics_target = default",
+        "select pg_restore_attribute_stats('schemaname', 'public', 'relname', 't', 'attname', 'v', "
+        "'inherited', false, 'null_frac', 1::real, 'avg_width', 0, 'n_distinct', 0::real)",
+    ) as opened:
+        name = opened.connection.info.dbname
+        role = f"{name}_r"
+        with server.session(name) as conn:
+            conn.execute(f'create role "{role}" login; grant select on t to "{role}"')
+            conn.execute("alter table t enable row level security")
+            conn.execute("create policy p on t using (seen)")
+        try:
+            with open_source(server.url(name, user=role), server) as narrow:
+                review = review_structure(narrow, limits=LOW)
+        finally:
+            with server.session(name) as conn:
+                conn.execute(f'drop owned by "{role}"; drop role "{role}"')
+
+    assert found(review, "only_null_column") == []
+    assert review.columns == []
+
+
 # TOAST
 
 
@@ -268,6 +295,37 @@ def test_toast_of_a_named_database_is_not_tried(server: Server) -> None:
     assert not pages.verified
     assert "no rows" in pages.unverified_because
     assert found(usual, "toast_uncompressed") == []
+
+
+def test_statements_that_return_long_values(tmp_path: Path, server: Server) -> None:
+    """What a statement gives out of TOAST is counted in pages; filters and lengths are near misses."""
+    workload = Workload(
+        [
+            statement("select * from pages where id < $1", "100"),
+            statement("select p.id, length(p.body) from pages p where id < $1", "100"),
+            statement("select id from pages where body like $1", "'%x%'", weight=2),
+        ]
+    )
+    text = """
+        create table pages (id int primary key, body text);
+        insert into pages
+        select i, (select string_agg(md5((i * j)::text), '') from generate_series(1, 200) j)
+        from generate_series(1, 400) i;
+    """
+    with file_source(tmp_path, server, text) as opened:
+        review = review_structure(opened, limits=LOW, workload=workload)
+        usual = review_structure(opened, workload=workload)
+    with live_source(server, text, "analyze") as opened:
+        (live,) = found(review_structure(opened, limits=LOW, workload=workload), "long_values_read")
+    (finding,) = found(review, "long_values_read")
+
+    assert finding.verified
+    assert "1 statements (25 % of the workload) return body" in finding.title
+    facts = finding.evidence[0].facts
+    assert facts["fetched_pages"] > facts["pages"]
+    assert facts["sent_bytes"] > 99 * 6_000
+    assert not live.verified
+    assert found(usual, "long_values_read") == []
 
 
 # HOT updates
@@ -327,6 +385,28 @@ def test_hot_updates_of_a_live_server_by_its_counters(server: Server) -> None:
     assert "found no room on their page" in by_object["public.accounts"].title
     assert "fillfactor = 90" in by_object["public.accounts"].fix
     assert not by_object["public.accounts"].verified
+
+
+def test_updates_that_cannot_be_tried_are_said(tmp_path: Path, server: Server) -> None:
+    """Values of other rows break a check: a line says so, and other tables are tried all the same."""
+    text = (
+        UPDATED
+        + """
+        create table strict (id int primary key, n int check (n = id), note text);
+        insert into strict select i, i, repeat('x', 40) from generate_series(1, 5000) i;
+    """
+    )
+    workload = Workload(
+        [
+            statement("update strict set n = $1 where id = $2", "1", "1", kind="update"),
+            statement("update accounts set balance = $1 where id = $2", "1", "2", kind="update"),
+        ]
+    )
+    with file_source(tmp_path, server, text) as opened:
+        review = review_structure(opened, limits=LOW, workload=workload)
+
+    assert [each.object for each in found(review, "low_hot_share")] == ["public.accounts"]
+    assert any("HOT updates of public.strict" in x and "check constraint" in x for x in review.not_judged)
 
 
 # Partitioning
@@ -441,6 +521,20 @@ def test_odd_tables_do_no_harm(pg: Connection, server: Server) -> None:
         "public.widest", f"public.{odd}", "public.nothing", "public.m",
     }  # fmt: skip
     assert f"public.{odd}.{'x' * 63}" in [each.object for each in found(review, "only_null_column")]
+
+
+def test_a_table_that_is_locked_is_an_error_in_one_line(pg: Connection, server: Server) -> None:
+    """Sizes wait for an exclusive lock no longer than the time-out, and the error says what to do."""
+    pg.execute("create table t (id int)")
+    with open_source(server.url(pg.info.dbname), server, Options(lock_timeout_s=0.2)) as opened:
+        pg.execute("begin; lock table t in access exclusive mode")
+        with pytest.raises(SourceTimeout, match="could not be read in time") as error:
+            review_structure(opened)
+        pg.execute("rollback")
+        review = review_structure(opened)
+
+    assert "\n" not in str(error.value)
+    assert [row["table"] for row in review.tables] == ["public.t"]
 
 
 def test_what_cannot_be_is_refused(pg: Connection, server: Server) -> None:

@@ -251,9 +251,12 @@ def test_a_table_that_nobody_reads(pg: Connection, server: Server) -> None:
         pg,
         "create table audit (id int, v text)",
         "create table tiny (id int)",
+        "create table other (id int)",
         f"insert into audit {ROWS}",
         "insert into tiny values (1)",
     )
+    nobody = reviewed(server, pg)
+    make(pg, "select count(*) from other")
     before = reviewed(server, pg)
     make(pg, "select count(*) from audit")
 
@@ -261,6 +264,8 @@ def test_a_table_that_nobody_reads(pg: Connection, server: Server) -> None:
     assert finding.object == "public.audit"
     assert "10000 rows were written" in finding.title
     assert "drop" not in finding.fix.lower()
+    assert objects(nobody, "unread_table") == []
+    assert any("nothing at all was read" in line for line in nobody.not_judged)
     assert objects(reviewed(server, pg), "unread_table") == []
 
 

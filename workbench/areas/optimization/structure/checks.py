@@ -41,5 +41,6 @@ CHECKS: tuple[Check, ...] = (
     Check("low_hot_share", "info", "Updates that leave their page"),
     Check("toast_compression", "info", "Long values compressed the slow way"),
     Check("toast_uncompressed", "info", "Long values that are not compressed"),
+    Check("long_values_read", "info", "Statements that return long values"),
     Check("partitioning", "info", "Large tables that partitioning would serve"),
 )

@@ -147,7 +147,8 @@ def _counted(conn: Connection, table: str, suspects: Sequence[Suspect], limit_s:
     statement = composed.SQL(sql.read(f"{FOLDER}/column_values.sql")).format(
         counts=composed.SQL(",\n  ").join(counts), table=composed.SQL(table)
     )
-    with rolled_back(conn, {"statement_timeout": f"{int(limit_s * 1000)}ms"}):
+    # row_security off: a policy that hides rows is an error, and no wrong count
+    with rolled_back(conn, {"statement_timeout": f"{int(limit_s * 1000)}ms", "row_security": "off"}):
         row = conn.execute(statement).fetchone()
     rows, *rest = row or (0,)
     return [

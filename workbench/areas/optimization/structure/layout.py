@@ -21,6 +21,7 @@ from workbench.proof.plans import rolled_back
 
 PADDING = "column_order"
 _SAMPLED_ROWS = 10_000
+_SAMPLE_TIMEOUT = "30s"
 _MOST_COLUMNS = 800  # of a row expression, twice in one query
 
 
@@ -84,10 +85,8 @@ def _finding(title: str, widest: Padding, saved: int, heap: int, volume: float) 
         f"{title}: the order of its columns costs {in_bytes(saved)} of {in_bytes(heap)} "
         f"({percent(saved / heap)}){at}",
         f"A row takes {widest.now_bytes:.1f} bytes and would take {widest.best_bytes:.1f}: before a value "
-        f"of 8 "
-        "bytes, up to 7 are left empty. Worth it where the table is made anew anyway, seldom a migration of "
-        "its "
-        "own. Source: PostgreSQL manual, 66.6 Database Page Layout; pg_type.typalign.",
+        "of 8 bytes, up to 7 are left empty. Worth it where the table is made anew anyway, seldom a "
+        "migration of its own. Source: PostgreSQL manual, 66.6 Database Page Layout; pg_type.typalign.",
         f"-- when {title} is next made anew, its columns in this order:\n-- {columns}",
         unverified_because="its rows were not measured in both orders",
     )
@@ -111,8 +110,7 @@ def prove_padding(
     unit = "the table" if is_copy else "a row"
     summary = (
         f"{facts['rows']} rows {'copied' if is_copy else 'sampled and laid out'} in both orders: {unit} "
-        f"takes "
-        f"{facts['now_bytes']:.0f} bytes as it is, {facts['best_bytes']:.0f} in the order proposed "
+        f"takes {facts['now_bytes']:.0f} bytes as it is, {facts['best_bytes']:.0f} in the order proposed "
         f"({percent(saved)} less)."
     )
     evidence = Evidence("both-orders", summary, engine, {**facts, "saved_share": saved})
@@ -169,7 +167,8 @@ def _sampled(conn: Connection, tables: Sequence[TableFacts]) -> dict[str, Any]:
         share=composed.Literal(share),
         rows=composed.Literal(_SAMPLED_ROWS),
     )
-    row = conn.execute(statement).fetchone()
+    with rolled_back(conn, {"statement_timeout": _SAMPLE_TIMEOUT}):
+        row = conn.execute(statement).fetchone()
     rows, now_bytes, best_bytes = row or (0, 0.0, 0.0)
     return {"rows": rows, "now_bytes": now_bytes, "best_bytes": best_bytes, "table": table.title}
 

@@ -73,9 +73,11 @@ class ServerFacts:
     @property
     def counted(self) -> str:
         """The same in words."""
+        days = self.counted_days
+        lasted = f"{days:.1f} days" if days >= 1 else f"{days * 24:.1f} hours"
         if self.reset_at is None:
-            return f"at least {self.counted_days:.1f} days (never reset; the server started then)"
-        return f"{self.counted_days:.1f} days (since the reset of {self.reset_at:%Y-%m-%d %H:%M})"
+            return f"at least {lasted} (never reset; the server started then)"
+        return f"{lasted} (since the reset of {self.reset_at:%Y-%m-%d %H:%M})"
 
 
 @dataclass(frozen=True)

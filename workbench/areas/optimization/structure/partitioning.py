@@ -7,11 +7,13 @@ tried in vain is told as well.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import psycopg2
 from pglast import ast, parse_sql
+from pglast.parser import ParseError
 from pglast.visitors import Visitor
 
 from workbench.areas.optimization.structure.model import AREA, Limits, Structure, TableFacts
@@ -192,7 +194,8 @@ def _named(node: Any) -> set[str]:
 def _words(statements: Sequence[Statement]) -> _Words:
     words = _Words()
     for statement in statements:
-        words(parse_sql(statement.sql))
+        with suppress(ParseError):  # of a newer grammar than pglast's: it names nothing for us
+            words(parse_sql(statement.sql))
     return words
 
 
@@ -234,10 +237,9 @@ def partition_finding(trial: PartitionTrial, engine: str, volume: float) -> Find
         f"{percent(trial.pruned_share)} of the workload reads at most {scanned} of {trial.partitions} "
         f"partitions",
         "A query that names the partition key reads only the partitions that can hold its rows, and a "
-        "partition "
-        "that is no longer needed is dropped at once. Every other query is planned for each partition, and a "
-        f"unique key must hold the partition key. Keys that cannot stay as they are: {lost}. Source: "
-        "PostgreSQL manual, 5.12 Table Partitioning.",
+        "partition that is no longer needed is dropped at once. Every other query is planned for each "
+        "partition, and a unique key must hold the partition key. Keys that cannot stay as they are: "
+        f"{lost}. Source: PostgreSQL manual, 5.12 Table Partitioning.",
         f"-- a new table, filled and swapped in; its keys need {candidate.column_title}:\n"
         f"-- create table ... (like {title} including defaults including constraints including generated)\n"
         f"--   partition by {candidate.way} ({candidate.column_title});",

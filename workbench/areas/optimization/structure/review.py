@@ -16,6 +16,11 @@ from workbench import sql
 from workbench.areas.optimization.structure.bloat import index_bloat, table_bloat, usable_extension
 from workbench.areas.optimization.structure.columns import column_findings
 from workbench.areas.optimization.structure.layout import padding_findings, prove_padding
+from workbench.areas.optimization.structure.long_reads import (
+    long_read_findings,
+    long_reads,
+    prove_long_reads,
+)
 from workbench.areas.optimization.structure.model import (
     Bloat,
     Limits,
@@ -34,7 +39,7 @@ from workbench.areas.optimization.structure.reading import FOLDER, read_structur
 from workbench.areas.optimization.structure.rewriting import prove_waste
 from workbench.areas.optimization.structure.toast import prove_toast, toast_findings
 from workbench.areas.optimization.structure.updates import hot_findings, try_updates, written_columns
-from workbench.areas.optimization.structure.use import use_findings
+from workbench.areas.optimization.structure.use import use_findings, was_read
 from workbench.areas.optimization.structure.vacuum import (
     activity_findings,
     age_findings,
@@ -76,7 +81,9 @@ def review_structure(
     findings = _waste(opened, structure, bloat, limits, counted_on)
     findings += _activity(opened, structure, limits)
     findings += _proved_layout(opened, structure, limits, volume)
-    findings += _updates(opened, structure, workload, limits)
+    updates, not_updated = _updates(opened, structure, workload, limits)
+    findings += updates
+    findings += _long_reads(opened, structure, workload, limits)
     in_full, counted, not_counted_columns = _columns(opened, structure, limits)
     findings += in_full
     trials, not_tried = _partition_trials(opened, structure, workload, limits, volume)
@@ -89,7 +96,13 @@ def review_structure(
         tables=table_rows(structure, bloat),
         columns=counted,
         partitioning=[trial.as_row() for trial in trials],
-        not_judged=[*not_counted, *not_counted_columns, *not_tried, *_not_judged(structure, bloat, limits)],
+        not_judged=[
+            *not_counted,
+            *not_counted_columns,
+            *not_updated,
+            *not_tried,
+            *_not_judged(structure, bloat, limits),
+        ],
     )
 
 
@@ -203,7 +216,8 @@ def _activity(opened: OpenSource, structure: Structure, limits: Limits) -> list[
     if structure.is_live:
         blockers = sql.fetch(conn, f"{FOLDER}/blockers.sql")
         databases = sql.fetch(conn, f"{FOLDER}/databases.sql")
-        found += activity_findings(conn, structure, blockers, limits, source)
+        if not structure.server.is_replica:
+            found += activity_findings(conn, structure, blockers, limits, source)
         found += age_findings(conn, structure, databases, source)
         found += blocker_findings(blockers, conn.info.dbname, limits, source)
         found += use_findings(conn, structure, limits, source)
@@ -233,14 +247,28 @@ def _proved_layout(opened: OpenSource, structure: Structure, limits: Limits, vol
 
 def _updates(
     opened: OpenSource, structure: Structure, workload: Workload | None, limits: Limits
-) -> list[Finding]:
+) -> tuple[list[Finding], list[str]]:
     written = written_columns(workload, structure)
     if structure.is_live:
-        return list(hot_findings(opened.connection, structure, written, limits, opened.looked_at_on))
+        return list(hot_findings(opened.connection, structure, written, limits, opened.looked_at_on)), []
     if not written:
-        return []
+        return [], []
     with opened.scratch() as scratch:
-        return try_updates(scratch, structure, written, limits, opened.proved_on)
+        return try_updates(scratch, structure, written, opened.proved_on)
+
+
+def _long_reads(
+    opened: OpenSource, structure: Structure, workload: Workload | None, limits: Limits
+) -> list[Finding]:
+    if workload is None:
+        return []
+    reads = long_reads(opened.connection, structure, workload, limits)
+    found = list(long_read_findings(reads, workload))
+    if structure.is_live or not found:
+        return [finding for finding, _ in found]
+    with opened.scratch() as scratch:
+        proved = [prove_long_reads(scratch, each, rests_on, opened.proved_on) for each, rests_on in found]
+    return [each for each in proved if each]
 
 
 def _columns(
@@ -331,12 +359,17 @@ def _not_judged(structure: Structure, bloat: Mapping[int, Bloat], limits: Limits
             "activity (dead rows, vacuum, unused indexes, HOT updates): the database was just loaded by us, "
             "and its counters tell of nothing else; name a live database"
         )
-    elif server.counted_days < limits.age_days:
+    elif server.is_replica:
+        lines.append(
+            "what vacuum is behind with: this server is a replica, and the primary counts it; name that"
+        )
+    if structure.is_live and server.counted_days < limits.age_days:
         lines.append(
             f"unused indexes and tables: the counters cover {server.counted}, and {limits.age_days:g} days "
-            f"are "
-            "asked for; look again later"
+            "are asked for; look again later"
         )
+    elif structure.is_live and not was_read(structure):
+        lines.append("unused indexes and tables: nothing at all was read since the counters began")
     if structure.is_live and not server.sees_all_sessions:
         lines.append(
             "sessions of other roles that hold back vacuum: this role does not see their horizon; "

@@ -73,7 +73,13 @@ def _reindexes(conn: Connection, structure: Structure, title: str) -> list[str]:
 
 
 def _rewrites(conn: Connection, tables: Sequence[TableFacts]) -> list[str]:
-    return [of_table(conn, "vacuum (full) {}", table.schema, table.name) for table in tables]
+    """VACUUM first: VACUUM FULL keeps the dead rows that a transaction in any database might see, as its own
+    snapshot goes by the oldest of the server."""
+    return [
+        of_table(conn, f"vacuum {how} {{}}", table.schema, table.name)
+        for table in tables
+        for how in ("", "(full)")
+    ]
 
 
 def _run(conn: Connection, statements: Sequence[str]) -> _Rewritten:

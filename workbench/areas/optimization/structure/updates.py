@@ -11,7 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import psycopg2
 from pglast import ast, parse_sql
+from pglast.parser import ParseError
 from psycopg2 import sql as composed
 
 from workbench import sql
@@ -65,16 +67,21 @@ def written_columns(workload: Workload | None, structure: Structure) -> dict[str
     for statement in workload.statements:
         if statement.kind != "update":
             continue
-        for raw in parse_sql(statement.sql):
-            tree = raw.stmt
-            if not isinstance(tree, ast.UpdateStmt) or tree.relation is None:
-                continue
+        for tree in _updates_of(statement.sql):
             title = _title(structure, tree.relation, statement.search_path)
             if title:
                 weights[title] = weights.get(title, 0.0) + statement.weight
                 names = found.setdefault(title, {})
                 names.update({target.name: None for target in tree.targetList or () if target.name})
     return {title: list(names) for title, names in found.items() if weights[title] >= _UPDATE_SHARE * total}
+
+
+def _updates_of(text: str) -> list[Any]:
+    try:
+        trees = [raw.stmt for raw in parse_sql(text)]
+    except ParseError:  # of a newer grammar than pglast's
+        return []
+    return [tree for tree in trees if isinstance(tree, ast.UpdateStmt) and tree.relation is not None]
 
 
 def _title(structure: Structure, relation: Any, search_path: Sequence[str]) -> str | None:
@@ -168,15 +175,16 @@ def try_updates(
     conn: Connection,
     structure: Structure,
     written: Mapping[str, Sequence[str]],
-    limits: Limits,
     engine: str,
-) -> list[Finding]:
+) -> tuple[list[Finding], list[str]]:
     """Tables that the workload updates, where another fill factor or one index fewer keeps updates HOT.
 
     *conn* is to a scratch copy, in which a schema for the trials is made. The same updates, of values that
-    other rows have, run with each fill factor; only what gains 20 points of HOT is said.
+    other rows have, run with each fill factor; only what gains 20 points of HOT is said. With the findings
+    comes a line for each table on which they could not run.
     """
-    found = []
+    found: list[Finding] = []
+    lines: list[str] = []
     by_root = structure.by_root()
     conn.execute(composed.SQL("create schema {}").format(composed.Identifier(_SCHEMA)))
     for title, columns in written.items():
@@ -184,21 +192,38 @@ def try_updates(
         names = [name for name in columns if name in set(table.names.values())]
         if not table.rows or not names:
             continue
-        now = _trial(conn, table, names, table.fill_percent)
-        if not now.updated or now.share > 1 - _WORTH:
+        try:
+            finding = _try_table(conn, table, title, names, engine)
+        except psycopg2.Error as exc:
+            if conn.closed:
+                raise
+            conn.execute("rollback")
+            reason = (exc.diag.message_primary or str(exc)).strip().splitlines()[0]
+            lines.append(f"HOT updates of {title}: they could not be tried on a copy: {reason}")
             continue
-        looser = [_trial(conn, table, names, each) for each in _FILL_PERCENTS if each < table.fill_percent]
-        fewer = [
-            replace(_trial(conn, table, names, table.fill_percent, index), without=original)
-            for index, original in _in_the_way(conn, table, names)
-        ]
-        best = max((*looser, *fewer), key=lambda each: each.share, default=now)
-        if best.share - now.share >= _WORTH:
-            chosen = next(
-                each for each in (*looser, *fewer) if each.share >= now.share + 0.8 * (best.share - now.share)
-            )
-            found.append(_tried(conn, table, title, names, now, chosen, (*looser, *fewer), engine))
-    return found
+        if finding:
+            found.append(finding)
+    return found, lines
+
+
+def _try_table(
+    conn: Connection, table: TableFacts, title: str, names: Sequence[str], engine: str
+) -> Finding | None:
+    now = _trial(conn, table, names, table.fill_percent)
+    if not now.updated or now.share > 1 - _WORTH:
+        return None
+    looser = [_trial(conn, table, names, each) for each in _FILL_PERCENTS if each < table.fill_percent]
+    fewer = [
+        replace(_trial(conn, table, names, table.fill_percent, index), without=original)
+        for index, original in _in_the_way(conn, table, names)
+    ]
+    trials = (*looser, *fewer)
+    best = max(trials, key=lambda each: each.share, default=now)
+    if best.share - now.share < _WORTH:
+        return None
+    enough = now.share + 0.8 * (best.share - now.share)
+    chosen = next(each for each in trials if each.share >= enough)
+    return _tried(conn, table, title, names, now, chosen, trials, engine)
 
 
 def _in_the_way(conn: Connection, table: TableFacts, names: Sequence[str]) -> list[tuple[str, str]]:
@@ -212,7 +237,7 @@ def _in_the_way(conn: Connection, table: TableFacts, names: Sequence[str]) -> li
 def _trial(
     conn: Connection, table: TableFacts, names: Sequence[str], fill_percent: int, without: str = ""
 ) -> HotTrial:
-    """The same updates, each round committed, so that the next one may clear the page of dead rows."""
+    """The same updates, each round committed and its dead rows cleared before the next."""
     _make_copy(conn, table, fill_percent)
     copy = composed.Identifier(_SCHEMA, table.name)
     if without:
@@ -251,6 +276,8 @@ def _trial(
         row = conn.execute(statement).fetchone()
         (size,) = sql.fetch(conn, f"{FOLDER}/updated_now.sql", {"name": table.name})
         conn.execute("commit")
+        # as reading a page would clear it of dead rows, were no other transaction running in the server
+        conn.execute(composed.SQL("vacuum (index_cleanup off, truncate off) {}").format(copy))
         updated += size["updated"] - before["updated"]
         hot += size["hot"] - before["hot"]
         wal_bytes += int(row[0][0]["Plan"].get("WAL Bytes", 0)) if row else 0

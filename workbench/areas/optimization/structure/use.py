@@ -24,14 +24,23 @@ UNREAD_TABLE = "unread_table"
 
 
 def use_findings(conn: Connection, structure: Structure, limits: Limits, source: str) -> Iterator[Finding]:
-    """Indexes and tables without a scan; nothing where the counters are younger than *limits* ask."""
-    if structure.server.counted_days < limits.age_days:
+    """Indexes and tables without a scan.
+
+    Nothing where the counters are younger than *limits* ask, or where no table was read at all: that is a
+    copy or a standby that nobody uses, and tells of no table.
+    """
+    if structure.server.counted_days < limits.age_days or not was_read(structure):
         return
     for title, tables in structure.by_root().items():
         if all(table.table_scans + table.index_scans == 0 for table in tables):
             yield from _unread(title, tables, structure, limits, source)
         else:
             yield from _unused(conn, tables, structure, limits, source)
+
+
+def was_read(structure: Structure) -> bool:
+    """Whether any table was read since the counters began."""
+    return any(table.table_scans + table.index_scans for table in structure.tables)
 
 
 def _unused(
@@ -68,17 +77,15 @@ def _unused_index(
         "info",
         title,
         f"{title} ({in_bytes(size_bytes)}): no scan in {structure.server.counted}",
-        f"Every write keeps it up. {_elsewhere(structure)} What runs once a quarter may need it: ask first, "
-        f"and "
-        "keep its definition. Source: PostgreSQL manual, 27.2 pg_stat_all_indexes.",
+        f"Every write keeps it up. {_elsewhere(structure)} What runs once a quarter may need it: ask "
+        "first, and keep its definition. Source: PostgreSQL manual, 27.2 pg_stat_all_indexes.",
         of_table(conn, drop, first.root_schema, first.root_name) + f"\n-- undo: {_whole(first.definition)};",
         unverified_because="that nobody will need it cannot be told from counters",
         evidence=(
             Evidence(
                 "counters",
                 f"idx_scan is 0 in {structure.server.counted}, while its table was read; it enforces "
-                f"nothing, "
-                "and no foreign key's columns come first in it.",
+                "nothing, and no foreign key's columns come first in it.",
                 source,
                 {
                     "size_bytes": size_bytes,
@@ -106,9 +113,8 @@ def _unread(
         title,
         f"{title} ({in_bytes(size_bytes)}) was not read in {structure.server.counted}, "
         + (f"and {written} rows were written" if written else "nor written"),
-        f"A question, not a verdict: an archive or an audit log is read when it is needed. "
-        f"{_elsewhere(structure)} "
-        "Could it lie in a cheaper place, or be written to a file?",
+        "A question, not a verdict: an archive or an audit log is read when it is needed. "
+        f"{_elsewhere(structure)} Could it lie in a cheaper place, or be written to a file?",
         f"-- ask who owns the rows of {title} and how long they must be kept",
         unverified_because="that nobody will need it cannot be told from counters",
         evidence=(

@@ -98,8 +98,7 @@ def settings_findings(conn: Connection, structure: Structure, source: str) -> It
             table.title,
             f"autovacuum is switched off for {table.title}",
             "Nobody removes its dead rows or renews its statistics but who does it by hand; right for a "
-            "table that "
-            f"is loaded and emptied by a job that vacuums. {_DAEMON}",
+            f"table that is loaded and emptied by a job that vacuums. {_DAEMON}",
             of_table(conn, "alter table {} reset (autovacuum_enabled);", table.schema, table.name),
             **_counters(source, "Its storage parameters say so.", {"options": dict(table.options)}),
         )
@@ -136,8 +135,7 @@ def _behind(
         f"{table.dead} dead rows, and autovacuum comes at {limit.dead:.0f}"
         if dead
         else f"{table.inserted_since_vacuum} rows were inserted since the last VACUUM, and autovacuum comes "
-        f"at "
-        f"{limit.inserted:.0f}"
+        f"at {limit.inserted:.0f}"
     )
     held = [each for each in blockers if _holds_back(each, limits)]
     why_late = (
@@ -155,8 +153,7 @@ def _behind(
             "The table and its indexes grow with every update meanwhile."
             if dead
             else "Pages that are not marked all visible make index-only scans look into the table, and must "
-            "be "
-            "frozen later all at once."
+            "be frozen later all at once."
         )
         + f"{why_late} {_DAEMON}",
         of_table(conn, "vacuum (analyze, verbose) {};", table.schema, table.name),
@@ -192,8 +189,7 @@ def _stale(
         "warn",
         table.title,
         f"{table.title}: {table.changed_since_analyze} rows changed since the last ANALYZE, and autovacuum "
-        f"comes "
-        f"at {limit.changed:.0f}; {when}",
+        f"comes at {limit.changed:.0f}; {when}",
         f"The planner chooses by statistics that no longer hold. {_DAEMON}",
         of_table(conn, "analyze {};", table.schema, table.name),
         **_counters(
@@ -229,8 +225,7 @@ def _late(
         table.title,
         f"{table.title} has {rows:.0f} rows, and autovacuum waits until {limit.dead:.0f} are dead",
         "The default threshold is a fifth of the table: vacuum comes seldom, and has much to do when it "
-        "comes. "
-        f"{_DAEMON}",
+        f"comes. {_DAEMON}",
         of_table(
             conn,
             "alter table {} set (autovacuum_vacuum_scale_factor = 0.01, autovacuum_analyze_scale_factor = "
@@ -288,10 +283,8 @@ def _aged(title: str, ages: Mapping[str, tuple[int, int]], fix: str, source: str
         title,
         f"{title}: its oldest row is {age} {unit} old, and autovacuum should have frozen it at {limit}",
         f"At {_STOP_AT} the server takes no more writes. A table past its limit is one that vacuum cannot "
-        f"finish "
-        "or that something holds back. Source: PostgreSQL manual, 25.1.5 Preventing Transaction ID "
-        "Wraparound "
-        "Failures.",
+        "finish or that something holds back. Source: PostgreSQL manual, 25.1.5 Preventing Transaction ID "
+        "Wraparound Failures.",
         fix,
         **_counters(
             source,
@@ -317,8 +310,7 @@ def blocker_findings(
             f"{database}: {each['kind']} {each['name']}",
             f"the {each['kind']} {each['name']} holds back vacuum {how_long}",
             "No dead row that it might still see can be removed, in any table of the database. Source: "
-            "PostgreSQL "
-            "manual, 25.1.5, and pg_stat_activity.backend_xmin.",
+            "PostgreSQL manual, 25.1.5, and pg_stat_activity.backend_xmin.",
             _release(each),
             **_counters(
                 source, f"Its horizon is {age} transactions old.", {"xid_age": age, "held_s": held_s}

@@ -62,8 +62,7 @@ def _tables(
         title,
         f"{title}: {_how_much(found)} hold no live row{_partitions(tables)}",
         "Updates and deletes leave dead rows; VACUUM makes their space usable again, and only a rewrite "
-        "gives "
-        f"it back to the file system. Until then every scan of the table reads it. {_MANUAL}",
+        f"gives it back to the file system. Until then every scan of the table reads it. {_MANUAL}",
         "\n".join(_table_fix(conn, table, bloat[table.oid]) for table in guilty),
         **_standing(found, counted_on),
     )
@@ -83,10 +82,9 @@ def _table_fix(conn: Connection, table: TableFacts, bloat: Bloat) -> str:
         )
     rewrite = of_table(conn, "vacuum (full, analyze) {};", table.schema, table.name)
     lines.append(
-        f"-- gives back {in_bytes(bloat.wasted_bytes or 0)} to the file system, and lets nobody read or "
-        f"write "
-        f"meanwhile (ACCESS EXCLUSIVE, {in_bytes(table.total_bytes)} to rewrite); pg_repack holds that lock "
-        f"only at its begin and its end:\n-- {rewrite}"
+        f"-- gives back {in_bytes(bloat.wasted_bytes or 0)} to the file system; meanwhile nobody can read or "
+        f"write (ACCESS EXCLUSIVE, {in_bytes(table.total_bytes)} to rewrite). pg_repack holds that lock only "
+        f"at its begin and its end:\n-- {rewrite}"
     )
     return "\n".join(lines)
 
@@ -110,8 +108,7 @@ def _toasts(
         title,
         f"{title}: {_how_much(found)} in its TOAST tables hold no live value{_partitions(with_toast)}",
         "A long value that is updated or deleted leaves its chunks in the TOAST table, which is vacuumed "
-        "with the "
-        f"table. {_MANUAL}",
+        f"with the table. {_MANUAL}",
         "\n".join(of_table(conn, "vacuum {};", table.schema, table.name) for table in with_toast),
         **_standing(found, counted_on),
     )
@@ -138,10 +135,9 @@ def _indexes(
                 "info",
                 title,
                 f"{title}: {_how_much(found)} would be free if it were built anew",
-                "Pages that deletes and splits have left half empty stay so; searches read more pages, and "
-                "the "
-                "cache holds less. Below about half an index of random keys is only as full as it always "
-                "becomes. Source: PostgreSQL manual, 25.2 Routine Reindexing.",
+                "Pages that deletes and splits have left half empty stay so; searches read more pages, "
+                "and the cache holds less. Below about half an index of random keys is only as full as it "
+                "always becomes. Source: PostgreSQL manual, 25.2 Routine Reindexing.",
                 "\n".join(
                     of_table(conn, "reindex index concurrently {};", index.schema, index.name)
                     for index in indexes
@@ -169,9 +165,8 @@ def _larger_than_table(
         index.root_title,
         f"{index.root_title} has {in_bytes(size_bytes)}, its table {in_bytes(heap_bytes)} ({because})",
         "Such an index holds wide or many keys a row; it takes more cache and more writes than the table "
-        "itself. "
-        "A question, not a verdict: does a search need all of these keys in full? A prefix, a hash of a long "
-        "value, a partial index or another method (BRIN, GIN with fastupdate) may do.",
+        "itself. A question, not a verdict: does a search need all of these keys in full? A prefix, a "
+        "hash of a long value, a partial index or another method (BRIN, GIN with fastupdate) may do.",
         f"-- as it is now:\n-- {index.definition};",
         **_standing(found, counted_on, measured=f"{in_bytes(size_bytes)} against {in_bytes(heap_bytes)}"),
     )
