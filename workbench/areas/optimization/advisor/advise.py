@@ -64,12 +64,13 @@ def advise(
 
 @dataclass
 class _Planned:
-    """A statement that can be planned: its cost as things are, and how it uses the tables."""
+    """A statement that can be planned: its cost as things are, how it uses the tables, and which indexes."""
 
     statement: Statement
     cost: float
     uses: list[Use]
     writes: list[Writing]
+    used: tuple[int, ...] = ()
 
 
 class _Asking:
@@ -103,7 +104,10 @@ class _Asking:
         pool = Pool(indexes, [each for each in self._clone.existing() if each.is_valid])
         columns = self._columns(pool)
         siblings = pool.siblings()
-        costs = Costs([pool.numbered(each) | pool.existing for each in own], self._ask(pool))
+        costs = Costs(
+            [pool.numbered(each) | pool.existing for each in own],
+            lambda number, visible: self._ask(pool, costs.relevant[number], number, visible),
+        )
         everything = pool.existing | useful(costs, pool.existing, as_set(range(len(pool))), siblings)
         costs.relevant = [self._relevant(each, pool, columns) & everything for each in self._searched]
         written = [(each.statement.weight, write) for each in self._planned for write in each.writes]
@@ -137,10 +141,11 @@ class _Asking:
         names = {table: list(facts.columns) for table, facts in self._tables.facts.items()}
         for each in workload.statements:
             try:
-                cost = self._clone.cost(each.sql, each.values, search_path=each.search_path).total_cost
+                now = self._clone.cost(each.sql, each.values, search_path=each.search_path)
                 plan = self._shape(each)
                 uses = uses_of(plan, names, self._tables.roots)
-                planned.append(_Planned(each, cost, uses, writings(each.sql, plan, self._tables.roots)))
+                writes = writings(each.sql, plan, self._tables.roots)
+                planned.append(_Planned(each, now.total_cost, uses, writes, now.indexes))
             except (psycopg2.Error, BadInput) as exc:
                 unread.append(Unread(each.name, each.where, str(exc).strip().splitlines()[0]))
         return planned, unread
@@ -207,23 +212,18 @@ class _Asking:
                 held = columns.get(pool.oids[number], frozenset())
                 if held & asked or (use.needed is not None and use.needed <= held):
                     found |= 1 << number
-        return found
+        return found | as_set(pool.numbers[oid] for oid in planned.used if oid in pool.numbers)
 
-    def _ask(self, pool: Pool) -> Callable[[int, Indexes], tuple[float, Indexes]]:
-        def ask(number: int, visible: Indexes) -> tuple[float, Indexes]:
-            each = self._searched[number].statement
-            shown = [pool.oids[n] for n in members(visible & ~pool.existing)]
-            hidden = [pool.oids[n] for n in members(pool.existing & relevant_of(number) & ~visible)]
-            cost = self._clone.cost(
-                each.sql, each.values, indexes=shown, without=hidden, search_path=each.search_path
-            )
-            return cost.total_cost, as_set(pool.numbers[oid] for oid in cost.indexes if oid in pool.numbers)
-
-        def relevant_of(number: int) -> Indexes:
-            tables = {(use.schema, use.table) for use in self._searched[number].uses}
-            return as_set(n for table in tables for n in pool.of_table.get(table, ()))
-
-        return ask
+    def _ask(self, pool: Pool, relevant: Indexes, number: int, visible: Indexes) -> tuple[float, Indexes]:
+        """x those *visible* are there; the other existing ones stay."""
+        each = self._searched[number].statement
+        shown = [pool.oids[n] for n in members(visible & ~pool.existing)]
+        hidden = [pool.oids[n] for n in members(pool.existing & relevant & ~visible)]
+        cost = self._clone.cost(
+            each.sql, each.values, indexes=shown, without=hidden, search_path=each.search_path
+        )
+        used = as_set(pool.numbers[oid] for oid in cost.indexes if oid in pool.numbers)
+        return cost.total_cost, used & visible
 
     def _value(self, percent: float, weights: float) -> Callable[[int, float], float]:
         searched = self._searched

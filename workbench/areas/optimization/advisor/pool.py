@@ -109,5 +109,5 @@ def tables_of(clone: StatisticsClone) -> Tables:
         )
         if table not in facts:
             facts[table] = TableFacts(rows, row["pages"] * 8192, columns[table])
-            roots.update(dict.fromkeys(row["partitions"], table))
+            roots.update(dict.fromkeys(map(tuple, row["partitions"]), table))
     return Tables(facts, roots)
