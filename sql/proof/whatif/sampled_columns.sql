@@ -1,7 +1,8 @@
--- sampled_columns: the columns of a table that are narrow enough to be sampled, with their statistics
--- needs: PostgreSQL 18   parameters: "table" oid, widest integer (bytes on average)
-select n.nspname as schema_name, c.relname as table_name, c.reltuples as rows,
+-- sampled_columns: the columns of tables that are narrow enough to be sampled, with their statistics
+-- needs: PostgreSQL 18   parameters: tables oid[], widest integer (bytes on average)
+select c.oid as table_oid, n.nspname as schema_name, c.relname as table_name, c.reltuples as rows,
   pg_catalog.pg_relation_size(c.oid) / 8192 as pages, a.attname as column_name,
+  coalesce(s.avg_width, case when a.attlen > 0 then a.attlen else 32 end) as width,
   s.null_frac, coalesce(s.n_distinct, 0) as n_distinct,
   coalesce(s.correlation, 0) as correlation, s.most_common_freqs as shares,
   case when ty.typcategory <> 'A' then s.most_common_vals::text::text[] end as common,
@@ -15,7 +16,7 @@ left join pg_catalog.pg_stats s
   and s.tablename = c.relname
   and s.attname = a.attname
   and not s.inherited
-where c.oid = %(table)s
+where c.oid = any (%(tables)s::oid[])
   and c.relkind in ('r', 'm')
   and coalesce(s.avg_width, case when a.attlen > 0 then a.attlen else 32 end) <= %(widest)s
-order by a.attnum;
+order by c.oid, a.attnum;

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 
 from psycopg2 import sql as composed
 from psycopg2.extensions import connection as AnyConnection
@@ -46,9 +45,11 @@ def statistics_clone(
 
     *server* lends its programs to a private cluster. From *sample*, a connection to *source* or to a copy
     with its rows, about *sample_rows* rows of a table are read for whoever asks for an index on it, in
-    whole pages; without it sizes and the statistics of expressions are less exact. *volume* multiplies
-    rows and pages, of all tables or by qualified name. *timeout_s* bounds the dump and the load,
-    *statement_timeout_s* each plan.
+    whole pages; without it sizes and the statistics of expressions are less exact.
+
+    *volume* multiplies rows and pages, of all tables or by qualified name: what is unique grows with its
+    table, what refers to another table with that one, and other columns keep the number of their values.
+    *timeout_s* bounds the dump and the load, *statement_timeout_s* each plan.
     Raises SourceError where the structure cannot be dumped, FeatureUnavailable on an engine before 18.
     """
     if server.binaries.major < _OLDEST_ENGINE:
@@ -57,7 +58,7 @@ def statistics_clone(
             f"PostgreSQL {server.binaries.version}",
             hint="unset WORKBENCH_POSTGRES_BIN to use the embedded PostgreSQL 18",
         )
-    facts = _grown(read.read_facts(source), volume)
+    facts = read.grown(source, read.read_facts(source), volume)
     unreadable = [(each.schema_name, each.relation_name) for each in facts.relations if not each.readable]
     with (
         dumped_structure(source, server.binaries, timeout_s=timeout_s, without=unreadable) as dumped,
@@ -71,7 +72,7 @@ def statistics_clone(
         with private.session(name) as admin, owner.session(name) as maker:
             lost = [*left_out, *(f"{each.statement}: {each.reason}" for each in load.left_out)]
             lost += [f"extension {each.extension}: {each.how}" for each in load.stood_in]
-            samples = Samples(maker, _SAMPLES, sample, sample_rows)
+            samples = Samples(admin, maker, _SAMPLES, sample, sample_rows)
             sizer, folder = Sizer(admin, samples), Folder(cluster.data, cluster.user)
             if unreadable:
                 lost.append(f"tables that the login may not read: {read.listed(unreadable)}")
@@ -125,10 +126,3 @@ def _adopt(planner: Connection, facts: Facts, timeout_s: float) -> None:
         "proof/whatif/adopt_settings.sql",
         {"names": list(settings), "settings": list(settings.values())},
     )
-
-
-def _grown(facts: Facts, volume: float | Mapping[str, float]) -> Facts:
-    def factor(name: str) -> float:
-        return volume.get(name, 1.0) if isinstance(volume, Mapping) else volume
-
-    return replace(facts, relations=[each.grown(factor(each.name)) for each in facts.relations])

@@ -14,11 +14,12 @@ from psycopg2.extensions import connection as AnyConnection
 from workbench import sql
 from workbench.catalog.model import qualified
 from workbench.engines.postgres import Connection
-from workbench.errors import FeatureUnavailable
+from workbench.errors import BadInput, FeatureUnavailable
 from workbench.proof.whatif.extended import ExtendedStatistics, read_extended
 
 _RANGES_SINCE = 170_000
 _MOST_NAMED = 10
+_TABLES = frozenset("rpmf")
 _REASONS = {
     "never analysed": "no statistics, as ANALYZE was not run: the planner guesses as in the source",
     "row security": "no statistics, as row security hides them from the login (give it BYPASSRLS), of",
@@ -108,6 +109,57 @@ def listed(tables: Sequence[tuple[str, str]]) -> str:
     return ", ".join(qualified(*each) for each in tables[:_MOST_NAMED]) + (
         f" and {more:,} more" if more > 0 else ""
     )
+
+
+def grown(source: AnyConnection, facts: Facts, volume: float | Mapping[str, float]) -> Facts:
+    """*facts* at *volume* times the rows and pages, of all tables or by qualified name.
+
+    Raises BadInput for a volume that cannot be, or a table that is not there.
+    """
+    if isinstance(volume, Mapping):
+        known = {each.name for each in facts.relations if each.kind in _TABLES}
+        if unknown := sorted(volume.keys() - known):
+            raise BadInput(f"volume: {unknown[0]} is no table of the source: write schema.table")
+    factors = list(volume.values()) if isinstance(volume, Mapping) else [volume]
+    if not all(0 < each < float("inf") for each in factors):
+        raise BadInput(f"a volume of {factors[0]} cannot be: give a factor above 0")
+    if all(each == 1 for each in factors):
+        return facts
+    table_of = {
+        (row["schema_name"], row["index_name"]): qualified(row["schema_name"], row["table_name"])
+        for row in sql.fetch(source, "proof/whatif/tables_of_indexes.sql")
+    }
+
+    def factor(name: str) -> float:
+        return volume.get(name, 1.0) if isinstance(volume, Mapping) else volume
+
+    relations = [
+        each.grown(factor(table_of.get((each.schema_name, each.relation_name), each.name)))
+        for each in facts.relations
+    ]
+    refers = {
+        (row["schema_name"], row["table_name"], row["column_name"]): factor(
+            qualified(row["referenced_schema"], row["referenced_table"])
+        )
+        for row in sql.fetch(source, "proof/whatif/foreign_columns.sql")
+    }
+    columns = [
+        _spread(each, refers.get((each["schema_name"], each["relation_name"], each["column_name"]), 1.0))
+        for each in facts.columns
+    ]
+    return replace(facts, relations=relations, columns=columns)
+
+
+def _spread(column: Mapping[str, Any], factor: float) -> Mapping[str, Any]:
+    """A column that refers to *factor* times as many rows: each of them has so much less of its own."""
+    if factor == 1:
+        return column
+    shares = column["most_common_freqs"]
+    return {
+        **column,
+        "n_distinct": column["n_distinct"] * (factor if column["n_distinct"] > 0 else 1.0),
+        "most_common_freqs": [share / factor for share in shares] if shares else shares,
+    }
 
 
 def _relations(source: AnyConnection) -> tuple[list[Relation], tuple[str, ...]]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import io
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -28,7 +28,9 @@ from workbench.proof.whatif.model import IndexDefinition
 
 PAGE_COLUMN = "workbench_page"
 _WIDEST_BYTES = 1000  # a column that is wider on average is not sampled
-_MADE_ROWS = 10_000
+_MADE_ROWS = 3_000
+_MOST_COLUMNS = 1_599  # a table has 1,600, and one is for the page
+_MOST_BYTES = 16_000_000
 _SEED = 20_231
 _MOST_PARTITIONS, _FEWEST_ROWS = 8, 2_000
 
@@ -60,14 +62,17 @@ class Values:
 class Samples:
     """Samples of the clone's tables, each taken when it is first asked for.
 
-    *source* is read only where it is given. *owner* works in the clone as the owner of its tables.
+    *source* is read only where it is given. *owner* works in the clone as the owner of its tables,
+    *admin* as the superuser, who sees all statistics.
     """
 
+    admin: Connection
     owner: Connection
     schema: str
     source: AnyConnection | None
     sample_rows: int
     lost: list[str] = field(default_factory=list)
+    _columns: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
     _rations: dict[int, int] = field(default_factory=dict)
     _tables: dict[int, SampledTable | None] = field(default_factory=dict)
     _values: dict[tuple[int, str, str], Values | None] = field(default_factory=dict)
@@ -78,6 +83,16 @@ class Samples:
         if oid not in self._tables:
             self._tables[oid] = self._take(oid)
         return self._tables[oid]
+
+    def describe(self, tables: Collection[int]) -> None:
+        """Read of *tables* what must be known to sample them: one query for all of them."""
+        unknown = [each for each in tables if each not in self._columns and each not in self._tables]
+        if not unknown:
+            return
+        self._columns.update({each: [] for each in unknown})
+        given = {"tables": unknown, "widest": _WIDEST_BYTES}
+        for row in sql.fetch(self.admin, "proof/whatif/sampled_columns.sql", given):
+            self._columns[row["table_oid"]].append(row)
 
     def ration(self, partitions: Sequence[int]) -> None:
         """Let *partitions*, the largest first, share the rows of one table; the smallest go without."""
@@ -174,9 +189,8 @@ class Samples:
             self._values[oid, each, predicate] = Values(codes, widths)
 
     def _take(self, oid: int) -> SampledTable | None:
-        columns = sql.fetch(
-            self.owner, "proof/whatif/sampled_columns.sql", {"table": oid, "widest": _WIDEST_BYTES}
-        )
+        self.describe([oid])
+        columns = self._columns.pop(oid)[:_MOST_COLUMNS]
         if not columns:
             return None
         table = columns[0]
@@ -190,13 +204,18 @@ class Samples:
             )
         )
         names = [row["column_name"] for row in columns]
-        real = self._copy(table, names, name, self._rations.get(oid, self.sample_rows))
+        real = self._copy(table, names, name, self._wanted(oid, columns))
         rows = real if real is not None else self._make_up(columns, name)
         if not rows:
             return None
         distinct = {row["column_name"]: row["n_distinct"] for row in columns}
         correlation = {row["column_name"]: row["correlation"] for row in columns}
         return SampledTable(name, table["table_name"], rows, real is not None, distinct, correlation)
+
+    def _wanted(self, oid: int, columns: Sequence[Mapping[str, Any]]) -> int:
+        """How many rows to read: fewer of wide ones."""
+        row_bytes = sum(int(row["width"]) for row in columns) + 1
+        return min(self._rations.get(oid, self.sample_rows), max(_FEWEST_ROWS, _MOST_BYTES // row_bytes))
 
     def _copy(self, table: dict[str, Any], names: Sequence[str], name: str, wanted: int) -> int | None:
         """The rows copied from the source; None where none may be read."""

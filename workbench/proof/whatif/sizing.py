@@ -23,6 +23,7 @@ from workbench.proof.whatif.sizes import Column, Size
 _UNKNOWN_WIDTH, _UNKNOWN_DISTINCT = 32, 200  # what the planner takes where it knows nothing
 _ENOUGH = 30  # sampled rows that satisfy a predicate: from here on they tell its share
 _ONE_TO_ONE = 0.9
+_FEW_ROWS = 1_000
 _LONG_HEADER = 3  # an evaluated value has a header of four bytes, which an index stores as one
 
 
@@ -56,7 +57,9 @@ class Sizer:
     def prepare(self, indexes: Mapping[int, Sequence[Mapping[str, Any]]]) -> None:
         """Read what the *indexes*, by oid their columns, need: a query a table and predicate."""
         wanted: dict[tuple[int, str], dict[str, None]] = {}
-        for columns in indexes.values():
+        of_interest = {oid: each for oid, each in indexes.items() if self._needs_rows(each)}
+        self.samples.describe({each[0]["table_oid"] for each in of_interest.values()})
+        for columns in of_interest.values():
             table, predicate = columns[0]["table_oid"], columns[0]["predicate"]
             asked = wanted.setdefault((table, predicate), {})
             asked.update(dict.fromkeys(row["expression"] for row in columns))
@@ -66,13 +69,21 @@ class Sizer:
                     wanted.setdefault((table, ""), {}).update(dict.fromkeys([row["expression"], *names]))
         for (table, predicate), expressions in wanted.items():
             self.samples.read(table, list(expressions), predicate)
-        unknown = {table for table, _ in wanted} - self._bounds.keys()
+        unknown = {each[0]["table_oid"] for each in indexes.values()} - self._bounds.keys()
         if unknown:
             self._bounds.update({table: [] for table in unknown})
             for row in sql.fetch(self.admin, "proof/whatif/distinct_bounds.sql", {"tables": list(unknown)}):
                 if row["is_whole"]:
                     bound = Bound(frozenset(row["columns"]), row["most"], row["kind"] == "unique")
                     self._bounds[row["table_oid"]].append(bound)
+
+    def _needs_rows(self, columns: Sequence[Mapping[str, Any]]) -> bool:
+        """Whether statistics alone do not tell the size: not for a small table, nor for fixed lengths."""
+        first = columns[0]
+        told = all(row["length"] > 0 for row in columns) and first["method"] in ("btree", "hash", "brin")
+        plain = not first["predicate"] and not any(row["is_expression"] for row in columns)
+        few = first["table_rows"] < _FEW_ROWS
+        return not (plain and (few or (told and self.samples.source is None)))
 
     def sized(
         self, definition: IndexDefinition, columns: Sequence[Mapping[str, Any]], fraction: float
@@ -146,9 +157,9 @@ class Sizer:
         bounds = self._bounds.get(table, [])
         if keys[0]["is_unique"] or any(each.is_unique and each.columns <= names for each in bounds):
             return spread(rows, rows)
-        sample = self.samples.table(table)
         values = [self.samples.values(table, row["expression"], predicate) for row in keys]
         known = [each for each in values if each is not None]
+        sample = self.samples.table(table) if known else None
         if sample and sample.real and len(known) == len(values) and len(known[0].codes):
             codes = combined([each.codes for each in known])
             return sampled_groups(codes, self.samples.pages(table, predicate), rows)
