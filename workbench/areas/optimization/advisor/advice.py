@@ -50,10 +50,15 @@ class NotChosen:
 
 @dataclass(frozen=True)
 class Droppable:
-    """An existing index that nothing in the workload needs once the recommended ones are there."""
+    """An existing index that nothing in the workload needs once the recommended ones are there.
+
+    *redundant_with* are the indexes that do all that it does; without them it is only a question.
+    """
 
     index: ExistingIndex
     upkeep: float
+    reason: str = "no statement of the workload uses it"
+    redundant_with: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

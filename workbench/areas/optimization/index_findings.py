@@ -1,0 +1,253 @@
+"""What the advice and its trial mean: findings, claims, words, and files to take home."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from workbench.areas.optimization.charts import cost_chart, search_chart
+from workbench.areas.optimization.index_tables import described, drop_rows, indexes_as_dict
+from workbench.areas.optimization.indexes import Advised, Grown
+from workbench.areas.optimization.sizes import in_words
+from workbench.catalog.model import qualified
+from workbench.proof.findings import Evidence, Finding
+from workbench.proof.plain import as_json
+from workbench.proof.results import AreaResults
+from workbench.proof.trials import IndexTrial, Trial
+
+AREA = "optimization"
+CLOSE = 0.05  # a set that is proven to be within 5 % of the best is called close to it
+_HOW_TO_PROVE = "workbench optimization indexes --rows copied (or generated)"
+_CLAIM_CHEAPER = "The advised indexes make the workload cheaper by the planner's costs"
+_CLAIM_BOUND = "No set of the same candidates within the budget is much cheaper than the advised one"
+_CLAIM_FASTER = "The advised indexes make the workload faster on a copy with rows"
+_CLAIM_SAME = "Every statement gives the same rows with the indexes and without"
+_CLAIM_NONE = "No further index makes the workload cheaper"
+
+
+def index_findings(advised: Advised, trial: Trial | None) -> list[Finding]:
+    """A finding an index to create, and one an existing index that another one makes superfluous."""
+    tried = {each.name: each for each in trial.indexes} if trial else {}
+    return [*_to_create(advised, trial, tried), *_to_drop(advised, trial, tried)]
+
+
+def _to_create(advised: Advised, trial: Trial | None, tried: dict[str, IndexTrial]) -> Iterator[Finding]:
+    for number, each in enumerate(advised.advice.recommended):
+        named = advised.indexes[number]
+        judged = tried.get(named.qualified)
+        if judged is not None and judged.outcome == "rejected":
+            continue
+        proved = judged is not None and judged.outcome == "accepted"
+        definition = each.index.definition
+        users = ", ".join(each.statements) or "no plan of today"
+        yield Finding(
+            area=AREA,
+            check="missing_index",
+            severity="warn" if proved and each.share >= CLOSE else "info",
+            object=qualified(definition.schema, definition.table, named.name),
+            title=f"an index would serve {len(each.statements)} "
+            f"statement{'' if len(each.statements) == 1 else 's'}: {described(definition)}",
+            why=f"It brings {each.share:.0%} of what the advised set saves, in {in_words(each.index.size_bytes)}; "
+            f"used by: {users}.",
+            fix=_script(advised.take_home[number].do, advised.take_home[number].notes),
+            verified=proved,
+            unverified_because="" if proved else judged.why if judged else _why_untried(trial),
+            evidence=(_planned(advised, number), *_measured(judged, trial)),
+        )
+
+
+def _to_drop(advised: Advised, trial: Trial | None, tried: dict[str, IndexTrial]) -> Iterator[Finding]:
+    for each in advised.advice.droppable:
+        if not each.redundant_with:
+            continue
+        judged = tried.get(each.index.qualified)
+        if judged is not None and judged.outcome == "rejected":
+            continue
+        proved = judged is not None and judged.outcome == "accepted"
+        home = judged.take_home if judged else None
+        yield Finding(
+            area=AREA,
+            check="superfluous_index",
+            severity="info",
+            object=qualified(each.index.schema, each.index.table, each.index.name),
+            title=f"the workload does without this index: {each.reason}",
+            why=f"It takes {in_words(each.index.size_bytes)}, and every write to the table pays for it.",
+            fix=_script(home.do, home.notes) if home else f"drop index concurrently {each.index.qualified};",
+            verified=proved,
+            unverified_because="" if proved else judged.why if judged else _why_untried(trial),
+            evidence=tuple(_measured(judged, trial)),
+        )
+
+
+def _script(statements: Sequence[str], notes: Sequence[str]) -> str:
+    return "\n".join([*(f"-- {note}" for note in notes), *(f"{each};" for each in statements)])
+
+
+def _why_untried(trial: Trial | None) -> str:
+    return "there were no rows to try it on" if trial is None else "the time for trials was over"
+
+
+def _planned(advised: Advised, number: int) -> Evidence:
+    each = advised.advice.recommended[number]
+    costs = {
+        one.statement.name: {"cost_before": one.before, "cost_after": one.after}
+        for one in advised.advice.statements
+        if one.statement.name in each.statements
+    }
+    return Evidence(
+        "what-if",
+        "planned with the set and without, on a clone that has the statistics and no rows",
+        advised.planned_on,
+        {"size_bytes": each.index.size_bytes, "share_of_gain": each.share, "statements": costs},
+    )
+
+
+def _measured(judged: IndexTrial | None, trial: Trial | None) -> Iterator[Evidence]:
+    if judged is None or trial is None:
+        return
+    facts = {
+        "size_bytes": judged.size_bytes,
+        "build_ms": judged.build_ms,
+        "saved_ms": judged.saved_ms,
+        "used_by": judged.used_by,
+        "statements": {
+            one.name: {"without_ms": one.without.median_ms, "with_ms": one.with_change.median_ms}
+            for one in trial.statements
+            if one.name in judged.used_by
+        },
+    }
+    yield Evidence("trial", f"{judged.outcome}: {judged.why}; {trial.rows_from}", trial.engine, facts)
+
+
+def advice_in_words(advised: Advised) -> list[str]:
+    """The advice in lines: what it gains, how far off it can be, what it took, what is missing."""
+    advice = advised.advice
+    measure = "the sum of costs" if advice.objective == "total" else "the geometric mean of costs"
+    lines = [
+        f"{measure}: {advice.relative_cost:.1%} of what it is now, with {in_words(advice.size_bytes)} of "
+        f"{in_words(advice.budget_bytes)}",
+        f"no set of the same {advice.candidates} candidates comes below {advice.bound:.1%}: at most "
+        f"{advice.gap:.1%} are left"
+        + ("" if advice.finished else " (the search ended before it could say more)"),
+        f"{advice.whatif_calls:,} plans in {advice.elapsed_s:.1f} s",
+    ]
+    lines += [f"not read: {each.where} {each.name}: {each.reason}" for each in _unread(advised)]
+    return [*lines, *advised.workload.notes, *advice.notes]
+
+
+def _unread(advised: Advised) -> list:  # type: ignore[type-arg]
+    return [*advised.workload.unread, *advised.advice.unread]
+
+
+def trial_in_words(trial: Trial) -> list[str]:
+    """The trial in lines."""
+    lines = [f"{'accepted' if trial.accepted else 'not accepted'}: {trial.why}", trial.rows_from]
+    if trial.relative_time is not None:
+        lines.append(
+            f"weighted time {trial.without_ms:,.1f} ms without, {trial.with_ms:,.1f} ms with the indexes: "
+            f"{trial.relative_time:.0%}"
+        )
+    return [*lines, *trial.not_tried]
+
+
+def record_indexes(
+    results: AreaResults, advised: Advised, trial: Trial | None, grown: Sequence[Grown] = ()
+) -> None:
+    """Put the findings, claims, figures and files of the advice into *results*."""
+    advice = advised.advice
+    results.add_findings(index_findings(advised, trial))
+    results.add_fact("Statements planned", len(advice.statements), advised.workload.origin)
+    results.add_fact("Indexes advised", len(advice.recommended), f"within {in_words(advice.budget_bytes)}")
+    results.add_fact(
+        "Planner's cost with them",
+        f"{advice.relative_cost:.1%}",
+        f"no set of the candidates: {advice.bound:.1%}",
+    )
+    if trial is not None and trial.relative_time is not None:
+        results.add_fact("Measured time with them", f"{trial.relative_time:.1%}", trial.rows_from)
+    _claims(results, advised, trial)
+    results.add_artifact(
+        "indexes.json", as_json(indexes_as_dict(advised, trial)), "the advice and its figures"
+    )
+    results.add_artifact(
+        "indexes.sql", take_home_script(advised, trial), "the indexes, and what takes them back"
+    )
+    results.add_artifact("costs.svg", cost_chart(advised), "the planner's costs with the indexes and without")
+    if len(advice.stages) > 1:
+        results.add_artifact(
+            "search.svg", search_chart(advice.stages), "how the search came to its set and bound"
+        )
+    if grown:
+        results.add_fact(
+            "Their cost at larger volumes",
+            ", ".join(
+                f"{each.volume:g} times: {each.relative_cost:.0%}" for each in grown if each.volume > 1
+            ),
+            "planned, not run",
+        )
+
+
+def _claims(results: AreaResults, advised: Advised, trial: Trial | None) -> None:
+    advice = advised.advice
+    said = f"{advice.relative_cost:.1%} of the cost; bound {advice.bound:.1%}; {advice.whatif_calls:,} plans"
+    if not advice.recommended:
+        close = advice.gap <= CLOSE
+        results.add_proof(
+            _CLAIM_NONE,
+            True if close else "not proved",
+            advised.planned_on,
+            detail=said,
+            why_not="" if close else "the search ended before it could tell",
+        )
+        return
+    results.add_proof(_CLAIM_CHEAPER, advice.relative_cost < 1, advised.planned_on, detail=said)
+    close = advice.gap <= CLOSE
+    results.add_proof(
+        _CLAIM_BOUND,
+        True if close else "not proved",
+        advised.planned_on,
+        detail=f"at most {advice.gap:.1%} are left, as far as an index never makes a plan dearer",
+        why_not="" if close else f"the search ended with {advice.gap:.1%} between the set and the bound",
+        how_to="" if close else "workbench optimization indexes --deadline 600",
+    )
+    if trial is None:
+        results.add_proof(
+            _CLAIM_FASTER,
+            "not proved",
+            advised.planned_on,
+            why_not="a named database is only read, and nobody allowed its rows to be copied",
+            how_to=_HOW_TO_PROVE,
+        )
+        return
+    results.add_proof(
+        _CLAIM_FASTER, trial.accepted, trial.engine, detail="; ".join(trial_in_words(trial)[:3])
+    )
+    compared = [each for each in trial.statements if each.results.outcome != "not compared"]
+    if compared:
+        different = [each.name for each in compared if each.results.outcome == "different"]
+        results.add_proof(
+            _CLAIM_SAME,
+            not different,
+            trial.engine,
+            detail=f"{len(compared)} statements compared"
+            + (f"; different: {', '.join(different)}" if different else ""),
+        )
+
+
+def take_home_script(advised: Advised, trial: Trial | None) -> str:
+    """The statements that make the indexes, under what is said of each, and as comments what undoes them."""
+    tried = {each.name: each for each in trial.indexes} if trial else {}
+    lines = [
+        "-- Indexes for the workload. Read, then run each statement alone: none may be in a transaction."
+    ]
+    for number, each in enumerate(advised.advice.recommended):
+        judged = tried.get(advised.indexes[number].qualified)
+        verdict = f"{judged.outcome}: {judged.why}" if judged else "not tried on rows"
+        home = advised.take_home[number]
+        rejected = judged is not None and judged.outcome == "rejected"
+        lines += ["", f"-- {each.share:.1%} of the gain, {in_words(each.index.size_bytes)}; {verdict}"]
+        lines += [f"-- {note}" for note in home.notes]
+        lines += [f"{'-- ' if rejected else ''}{statement};" for statement in home.do]
+        lines += [f"-- undo: {statement};" for statement in home.undo]
+    for row in drop_rows(advised, trial):
+        lines += ["", f"-- {row['advised']}: {row['index']}, {row['size']}: {row['why']} ({row['proved']})"]
+    return "\n".join(lines) + "\n"

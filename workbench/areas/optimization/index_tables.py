@@ -1,0 +1,272 @@
+"""Advice and trials of indexes as rows of tables, as JSON, and as files to take home."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from workbench.areas.optimization.indexes import Advised, Grown
+from workbench.areas.optimization.sizes import in_words
+from workbench.catalog.model import qualified, quoted
+from workbench.proof.trials import IndexTrial, StatementTrial, Trial, WriteCost
+from workbench.proof.whatif import IndexDefinition, Key
+from workbench.proof.workload import Workload
+
+_MOST_SHOWN = 300
+
+
+def workload_rows(workload: Workload) -> list[dict[str, Any]]:
+    """A statement a row; times in ms where a server has measured them."""
+    return [
+        {
+            "statement": each.name,
+            "kind": each.kind,
+            "weight": each.weight,
+            "mean_ms": round(each.observed.mean_ms, 2) if each.observed else None,
+            "values": "known" if each.values else "none needed" if each.values == () else "any",
+            "where": each.where,
+            "sql": " ".join(each.sql.split())[:_MOST_SHOWN],
+        }
+        for each in workload.statements
+    ]
+
+
+def index_rows(advised: Advised, trial: Trial | None = None) -> list[dict[str, Any]]:
+    """An advised index a row: predicted bytes, its part of the gain, who uses it, what the trial says."""
+    tried = {each.name: each for each in trial.indexes} if trial else {}
+    return [
+        {
+            "index": described(each.index.definition),
+            "size": in_words(each.index.size_bytes),
+            "share_of_gain": f"{each.share:.1%}",
+            "used_by": ", ".join(each.statements),
+            **_tried(tried.get(advised.indexes[number].qualified)),
+        }
+        for number, each in enumerate(advised.advice.recommended)
+    ]
+
+
+def _tried(trial: IndexTrial | None) -> dict[str, Any]:
+    if trial is None:
+        return {"built": None, "proved": "not tried", "why": ""}
+    return {
+        "built": in_words(trial.size_bytes) if trial.size_bytes is not None else None,
+        "proved": trial.outcome,
+        "why": trial.why,
+    }
+
+
+def described(definition: IndexDefinition) -> str:
+    """An index for people: its table, keys, and what else there is of it."""
+    keys = ", ".join(map(_key, definition.keys))
+    text = f"{qualified(definition.schema, definition.table)} ({keys})"
+    if definition.method != "btree":
+        text = f"{definition.method}: {text}"
+    if definition.included:
+        text += f" include ({', '.join(map(quoted, definition.included))})"
+    return text + (f" where {definition.predicate}" if definition.predicate else "")
+
+
+def _key(key: Key) -> str:
+    text = f"({key.text})" if key.is_expression else quoted(key.text)
+    if key.operator_class:
+        text += f" {qualified(*key.operator_class)}"
+    if key.descending:
+        text += " desc"
+    if key.nulls_first is not None and key.nulls_first != key.descending:
+        text += " nulls first" if key.nulls_first else " nulls last"
+    return text
+
+
+def rejected_rows(advised: Advised) -> list[dict[str, Any]]:
+    """The candidates that gain most alone and were left, with their figures."""
+    return [
+        {
+            "index": described(each.definition),
+            "size": in_words(each.size_bytes),
+            "gain_alone": f"{each.gain_alone:.1%}",
+            "why_not": each.reason,
+        }
+        for each in advised.advice.rejected
+    ]
+
+
+def drop_rows(advised: Advised, trial: Trial | None = None) -> list[dict[str, Any]]:
+    """Existing indexes that the workload does without."""
+    tried = {each.name: each for each in trial.indexes if each.action == "drop"} if trial else {}
+    return [
+        {
+            "index": each.index.qualified,
+            "size": in_words(each.index.size_bytes),
+            "why": each.reason,
+            "advised": "drop" if each.redundant_with else "look into it",
+            "proved": tried[each.index.qualified].outcome if each.index.qualified in tried else "not tried",
+        }
+        for each in advised.advice.droppable
+    ]
+
+
+def cost_rows(advised: Advised) -> list[dict[str, Any]]:
+    """A statement a row: the planner's costs without and with the set, those that change most first."""
+    return [
+        {
+            "statement": each.statement.name,
+            "weight": each.statement.weight,
+            "cost_before": round(each.before, 1),
+            "cost_after": round(each.after, 1),
+            "ratio": round(each.ratio, 4),
+        }
+        for each in sorted(
+            advised.advice.statements, key=lambda one: one.statement.weight * (one.after - one.before)
+        )
+    ]
+
+
+def trial_rows(trial: Trial) -> list[dict[str, Any]]:
+    """A statement a row: medians in ms, pages of 8 KB, and whether both sides gave the same rows."""
+    return [_trial_row(each) for each in trial.statements]
+
+
+def _trial_row(each: StatementTrial) -> dict[str, Any]:
+    return {
+        "statement": each.name,
+        "outcome": each.outcome,
+        "without_ms": _rounded(each.without.median_ms),
+        "with_ms": _rounded(each.with_change.median_ms),
+        "ratio": _rounded(each.ratio.value if each.ratio else None),
+        "pages_without": each.without.buffers,
+        "pages_with": each.with_change.buffers,
+        "results": each.results.outcome,
+        "indexes": ", ".join(each.with_change.indexes),
+        "why": each.why,
+    }
+
+
+def write_rows(costs: Iterable[WriteCost]) -> list[dict[str, Any]]:
+    """What a written row costs, in µs and bytes of WAL, without and with the set."""
+    return [
+        {
+            "table": each.table,
+            "write": each.kind + (f" ({each.column})" if each.column else ""),
+            "rows": each.rows,
+            "without_us": _rounded(each.without_us),
+            "with_us": _rounded(each.with_us),
+            "wal_without": _rounded(each.without_wal_bytes),
+            "wal_with": _rounded(each.with_wal_bytes),
+            "hot_without": _rounded(each.without_hot),
+            "hot_with": _rounded(each.with_hot),
+            "why": each.why,
+        }
+        for each in costs
+    ]
+
+
+def tried_rows(trial: Trial) -> list[dict[str, Any]]:
+    """The sets that were tried and not kept, a row each, with the figures that said so."""
+    return [
+        {"set": ", ".join(each.indexes), "left_out": ", ".join(each.left_out), "why": each.why}
+        for each in trial.rejected
+    ]
+
+
+def grown_rows(grown: Sequence[Grown]) -> list[dict[str, Any]]:
+    """The same set at larger volumes."""
+    return [
+        {
+            "volume": f"{each.volume:g} times",
+            "relative_cost": f"{each.relative_cost:.1%}",
+            "size": in_words(each.size_bytes),
+            "planned_otherwise": ", ".join(each.changed_plans),
+        }
+        for each in grown
+    ]
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)
+
+
+def indexes_as_dict(advised: Advised, trial: Trial | None = None) -> dict[str, Any]:
+    """The advice and its proof as plain data; sizes in bytes, shares and costs as parts of one."""
+    advice = advised.advice
+    tried = {each.name: each for each in trial.indexes} if trial else {}
+    return {
+        "workload": {
+            "origin": advised.workload.origin,
+            "statements": len(advised.workload.statements),
+            "unread": [*advised.workload.unread, *advice.unread],
+            "notes": advised.workload.notes,
+        },
+        "planned_on": advised.planned_on,
+        "objective": advice.objective,
+        "volume": advised.volume,
+        "settings": advised.settings,
+        "budget_bytes": advice.budget_bytes,
+        "size_bytes": advice.size_bytes,
+        "relative_cost": advice.relative_cost,
+        "bound": advice.bound,
+        "gap": advice.gap,
+        "finished": advice.finished,
+        "candidates": advice.candidates,
+        "whatif_calls": advice.whatif_calls,
+        "elapsed_s": round(advice.elapsed_s, 3),
+        "indexes": [
+            {
+                "name": advised.indexes[number].name,
+                "table": f"{each.index.definition.schema}.{each.index.definition.table}",
+                "method": each.index.definition.method,
+                "create": advised.take_home[number].do,
+                "drop": advised.take_home[number].undo,
+                "bytes": each.index.size_bytes,
+                "share": each.share,
+                "statements": each.statements,
+                "proof": _proof(tried.get(advised.indexes[number].qualified)),
+            }
+            for number, each in enumerate(advice.recommended)
+        ],
+        "drop": drop_rows(advised, trial),
+        "rejected": [
+            {
+                "index": described(each.definition),
+                "bytes": each.size_bytes,
+                "gain_alone": each.gain_alone,
+                "reason": each.reason,
+            }
+            for each in advice.rejected
+        ],
+        "statements": cost_rows(advised),
+        "trial": _trial_dict(trial),
+        "notes": advice.notes,
+    }
+
+
+def _proof(trial: IndexTrial | None) -> Mapping[str, Any] | None:
+    if trial is None:
+        return None
+    return {
+        "outcome": trial.outcome,
+        "why": trial.why,
+        "bytes": trial.size_bytes,
+        "build_ms": trial.build_ms,
+        "saved_ms": trial.saved_ms,
+        "used_by": trial.used_by,
+    }
+
+
+def _trial_dict(trial: Trial | None) -> Mapping[str, Any] | None:
+    if trial is None:
+        return None
+    return {
+        "accepted": trial.accepted,
+        "why": trial.why,
+        "engine": trial.engine,
+        "rows": trial.rows_from,
+        "without_ms": trial.without_ms,
+        "with_ms": trial.with_ms,
+        "size_bytes": trial.size_bytes,
+        "statements": trial_rows(trial),
+        "writes": write_rows(trial.writes),
+        "tried_and_left": tried_rows(trial),
+        "not_tried": trial.not_tried,
+        "elapsed_s": round(trial.elapsed_s, 1),
+    }
