@@ -23,7 +23,9 @@ select g, g % 1000 + 1, case when g % 100 = 0 then 'refused' else 'done' end,
   timestamptz '2024-01-01' + g * interval '1 hour', array['tag' || g % 3], g % 2 = 0
 from generate_series(0, 9999) g;
 create table untouched (id int, name text);
-create view busy as select * from orders;
+create view busy as select status || '' as status from orders;
+create view addresses (number, address) as select customer_id, email from customers;
+create view newest as select a.*, o.placed from addresses a join orders o on o.customer_id = a.number;
 analyze customers, orders;
 """
 
@@ -60,6 +62,10 @@ def test_an_equality_takes_a_value_of_its_column(conn: Connection) -> None:
         "select 1 from orders o where exists (select from customers c where c.email = $1)",
         "update orders o set even = true from customers c where c.email = $1",
         "delete from customers where email = $1",
+        "select 1 from newest n where n.address = $1",
+        "select 1 from addresses as a(x, y) where a.y = $1",
+        "select 1 from (select 1 + 2, now(), email from customers) as a(x, y, z) where a.z = $1",
+        "with x(a, b) as (table customers) select 1 from x where x.b = $1",
         "select 1 from customers natural join (table customers) as again where email = $1",
     ):
         (value,) = values(conn, sql)

@@ -142,16 +142,31 @@ def _uses(conn: Connection, statements: Sequence[Statement]) -> list[list[Use]]:
 def _relations(
     conn: Connection, path: tuple[str, ...], names: Sequence[tuple[str, str]]
 ) -> dict[tuple[str, str], Relation]:
-    quoted = {composed.Identifier(*(part for part in name if part)).as_string(conn): name for name in names}
     with rolled_back(conn):
         if path:
             texts = [composed.Identifier(each).as_string(conn) for each in path]
             set_local(conn, {"search_path": ", ".join(texts)})
+        return _with_views(conn, sorted(names))
+
+
+def _with_views(conn: Connection, names: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Relation]:
+    """The tables and views of *names*, and those that the views name in their turn."""
+    found: dict[tuple[str, str], Relation] = {}
+    asked = set(names)
+    while names:
+        quoted = {
+            composed.Identifier(*(part for part in name if part)).as_string(conn): name for name in names
+        }
         rows = sql.fetch(conn, "proof/workload/relations.sql", {"names": list(quoted)})
-    return {
-        quoted[row["name"]]: Relation(row["oid"], {name: place for place, name in enumerate(row["columns"])})
-        for row in rows
-    }
+        behind: set[tuple[str, str]] = set()
+        for row in rows:
+            view = parse_sql(row["definition"])[0].stmt if row["definition"] else None
+            behind.update(table_names(view))
+            columns = {name: place for place, name in enumerate(row["columns"])}
+            found[quoted[row["name"]]] = Relation(row["oid"], columns, view)
+        names = sorted(behind - asked)
+        asked |= behind
+    return found
 
 
 def _statistics(conn: Connection, uses: Iterable[Use]) -> Mapping[Column, _Values]:

@@ -58,6 +58,7 @@ class Relation:
 
     oid: int
     columns: Mapping[str, int]  # name → place
+    view: Any = field(default=None, repr=False)  # the tree of its query, where it is one
 
 
 @dataclass(frozen=True)
@@ -133,7 +134,9 @@ class _Reader:
         """Read the statement *node* among the names *around*; the columns that it gives out."""
         scope = _Scope(around)
         for query in getattr(getattr(node, "withClause", None), "ctes", None) or ():
-            scope.queries[query.ctename] = self.statement(query.ctequery, scope)
+            outputs = self.statement(query.ctequery, scope)
+            names = [each.sval for each in query.aliascolnames or ()] or list(outputs)
+            scope.queries[query.ctename] = dict(zip(names, outputs.values(), strict=False))
         if _is(node, ast.SelectStmt):
             return self._select(node, scope)
         self._source(node.relation, scope)
@@ -179,7 +182,8 @@ class _Reader:
                 wanted = value.fields[0].sval if len(value.fields) == 2 else None
                 for alias, source in scope.sources.items():
                     found.update(source if wanted in (None, alias) else {})
-            elif name := target.name or (names[-1] if names else ""):
+            else:
+                name = target.name or (names[-1] if names else f"?{len(found)}")
                 found[name] = scope.column(names) if names else None
         return found
 
@@ -221,14 +225,22 @@ class _Reader:
             alias = item.alias.aliasname if item.alias else item.relname
             query = None if item.schemaname else scope.query(item.relname)
             relation = self.relations.get((item.schemaname or "", item.relname))
-            named: Outputs = _Named(relation, alias) if relation else {}
-            scope.sources[alias] = query if query is not None else named
+            outputs = query if query is not None else self._relation(relation, alias)
+            scope.sources[alias] = _renamed(outputs, item.alias)
         elif _is(item, ast.RangeSubselect):
             outputs = self.statement(item.subquery, scope)
             if item.alias:
-                scope.sources[item.alias.aliasname] = outputs
+                scope.sources[item.alias.aliasname] = _renamed(outputs, item.alias)
         else:
             self._free(item, scope)
+
+    def _relation(self, relation: Relation | None, alias: str) -> Outputs:
+        if relation is None:
+            return {}
+        if relation.view is None:
+            return _Named(relation, alias)
+        outputs = self.statement(relation.view, _Scope())
+        return dict(zip(relation.columns, outputs.values(), strict=False))
 
     def _count(self, node: Any, role: Role, scope: _Scope) -> None:
         inner = _bare(node)
@@ -356,6 +368,15 @@ class _Reader:
 def _is(node: Any, kind: type | UnionType) -> bool:
     """isinstance, without telling the type checker, to whom all of pglast's attributes are optional."""
     return isinstance(node, kind)
+
+
+def _renamed(outputs: Outputs, alias: Any) -> Outputs:
+    """*outputs* under the names that *alias* gives to its columns, where it does."""
+    given = [each.sval for each in getattr(alias, "colnames", None) or ()]
+    if not given:
+        return outputs
+    names = [*given, *list(outputs)[len(given) :]]
+    return dict(zip(names, outputs.values(), strict=False))
 
 
 def _role(node: Any, operator: str, column_right: bool) -> Role:
