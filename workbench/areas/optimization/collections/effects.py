@@ -265,15 +265,15 @@ def hidden(copy: Copy, *indexes: str) -> Iterator[None]:
             copy.hide(each, hidden=False)
 
 
-def times_of(copy: Copy, cases: Sequence[Case], index: str) -> dict[int, tuple[float, float]]:
-    """The ms that an execution of each operation takes without and with *index*, in turn, by its id.
+def times_of(copy: Copy, cases: Sequence[Case], indexes: Sequence[str]) -> dict[int, tuple[float, float]]:
+    """The ms that an execution of each operation takes without and with *indexes*, in turn, by its id.
 
     Of each case the best of three rounds, for what disturbs a run only adds to it; of the cases the median.
     """
     without: list[list[float]] = [[] for _ in cases]
     with_it: list[list[float]] = [[] for _ in cases]
     for _ in range(ROUNDS):
-        with hidden(copy, index):
+        with hidden(copy, *indexes):
             _time(copy, cases, without)
         _time(copy, cases, with_it)
     found: dict[int, tuple[list[float], list[float]]] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -105,7 +106,8 @@ def review_operations(
     slow = with_declared(slow_operations(recorded, source.catalog.database), declared)
     asked = [_of_its_own(each) for each in _known([each.operation for each in slow], source)]
     shapes = shapes_of(source, sample=sample)
-    advice = advised(_without_operations(source), shapes, [*asked, *_joined(asked, source)], most=MOST_ADVICE)
+    asked_in_all = [*asked, *_joined(asked, source)]
+    advice, untried = _promising(advised(_without_operations(source), shapes, asked_in_all, most=sys.maxsize))
     drops = drop_candidates(source, shapes, datetime.now(UTC))
     decided, failures = _decided(
         opened, source, shapes, advice, drops, asked, slow, most_documents, tried=tried, until=until
@@ -132,7 +134,7 @@ def review_operations(
         drops=tuple(drop for each in decided for drop in each.drops),
         tried_on=opened.server.description if opened.server is not None and tried else "",
         why_not_tried=why_not,
-        notes=(*recorded.notes, *failures, *_young(source), *_left_out(source)),
+        notes=(*recorded.notes, *untried, *failures, *_young(source), *_left_out(source)),
         missing=recorded.missing if not slow else None,
     )
 
@@ -179,6 +181,20 @@ def _joined(operations: Sequence[Operation], source: DocumentSource) -> list[Ope
                 origin=f"$lookup of {operation.collection}",
             )
     return list(found.values())
+
+
+def _promising(advice: Sequence[IndexAdvice]) -> tuple[list[IndexAdvice], list[str]]:
+    """The most promising of each collection, which are tried; and how many are not, a line a collection."""
+    by_collection: dict[str, list[IndexAdvice]] = {}
+    for each in advice:
+        by_collection.setdefault(each.collection.name, []).append(each)
+    tried = [each for theirs in by_collection.values() for each in theirs[:MOST_ADVICE]]
+    notes = [
+        f"{name}: {len(theirs) - MOST_ADVICE:,} further indexes that promise less were not tried"
+        for name, theirs in by_collection.items()
+        if len(theirs) > MOST_ADVICE
+    ]
+    return tried, notes
 
 
 def drop_candidates(

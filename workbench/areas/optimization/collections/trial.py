@@ -198,13 +198,15 @@ class _Trial:
     collection: Collection
     cases: Sequence[Case]
     plans: dict[str, Stage] = field(default_factory=dict)
-    current: list[ExecutionStats] = field(default_factory=list)  # what each case takes as the indexes are now
+    original: list[ExecutionStats] = field(default_factory=list)  # what each case took before any was made
+    current: list[ExecutionStats] = field(default_factory=list)  # what each takes as the indexes are now
 
     def indexes(
         self, advice: Sequence[IndexAdvice], wanted: Mapping[str, Wanted], inserts_an_hour: float
     ) -> list[IndexTrial]:
         """What came of the *advice*, in its order; the accepted ones are there afterwards."""
         self._plan()
+        self.original = runs_of(self.copy, self.cases)
         failures = {each.object: self.copy.make(wanted[each.object]) for each in advice}
         made = [each for each in advice if not failures[each.object]]
         rejected: dict[str, IndexTrial] = {
@@ -219,17 +221,21 @@ class _Trial:
             if told is not None:
                 self._hide(wanted[each.object].name, without)
                 rejected[each.object] = told
-        kept = [each for each in made if each.object not in rejected]
-        writes = self._writes({each.object: wanted[each.object] for each in kept})
-        sizes = self.copy.index_sizes()
+        kept = {each.object: wanted[each.object] for each in made if each.object not in rejected}
+        helping = [each for each in made if each.object in kept]
+        writes, sizes = self._writes(kept), self.copy.index_sizes()
+        slowed = {each.object: self._slowed(each, kept[each.object].name) for each in helping}
+        shown = {number for each in helping for number in (*self._own(each), *slowed[each.object])}
+        cases = [self.cases[number] for number in sorted(shown)]
+        times = times_of(self.copy, cases, [each.name for each in kept.values()]) if kept else {}
         accepted: dict[str, IndexTrial] = {}
-        for each in kept:
-            name = wanted[each.object].name
-            without = self._without(name)
-            trial = self._measured(each, name, without, sizes.get(name), writes.get(each.object))
+        for each in helping:
+            name = kept[each.object].name
+            trial = self._measured(each, slowed[each.object], times)
+            trial = replace(trial, index_bytes=sizes.get(name), insert_us=writes.get(each.object))
             against = trial.speaks_against_it(inserts_an_hour)
             if against:
-                self._hide(name, without)
+                self._hide(name, self._without(name))
                 trial = replace(trial, accepted=False, because=against)
             accepted[each.object] = trial
         return [(accepted | rejected)[each.object] for each in advice]
@@ -302,34 +308,34 @@ class _Trial:
         without, with_each = insert_times(self.copy, self.collection, new)
         return {name: (without, us) for name, us in with_each.items()}
 
-    def _measured(
-        self,
-        advice: IndexAdvice,
-        name: str,
-        without: Sequence[ExecutionStats],
-        index_bytes: int | None,
-        insert_us: tuple[float, float] | None,
-    ) -> IndexTrial:
-        """The trial of an index that helps: times and plans with it and without."""
-        own, now = self._own(advice), self.current
-        first = self.cases[own[0]].find
-        with hidden(self.copy, name):
-            plan_before = plan_of(self.copy.explanation(first))
-        slowed = [
+    def _slowed(self, advice: IndexAdvice, name: str) -> list[int]:
+        """The numbers of the other cases that choose the index *name* and read more for it than before."""
+        own = self._own(advice)
+        return [
             number
-            for number, run in enumerate(now)
-            if number not in own and name in run.index_names and is_worse(run, without[number])
+            for number, run in enumerate(self.current)
+            if number not in own and name in run.index_names and is_worse(run, self.original[number])
         ]
-        times = times_of(self.copy, [self.cases[each] for each in (*own, *slowed)], name)
+
+    def _measured(
+        self, advice: IndexAdvice, slowed: Sequence[int], times: Mapping[int, tuple[float, float]]
+    ) -> IndexTrial:
+        """The trial of an index that helps: its operations before any was made, and as they are now."""
+        own = self._own(advice)
+        first = self.cases[own[0]]
         effects, losses = (
             effects_of(
                 [self.cases[each] for each in numbers],
-                [without[each] for each in numbers],
-                [now[each] for each in numbers],
+                [self.original[each] for each in numbers],
+                [self.current[each] for each in numbers],
                 times,
             )
             for numbers in (own, slowed)
         )
+        plans = {
+            "before": self.plans[shape_key(first.operation)],
+            "after": plan_of(self.copy.explanation(first.find)),
+        }
         return IndexTrial(
             advice,
             True,
@@ -337,10 +343,8 @@ class _Trial:
             effects,
             self.copy.documents,
             self.copy.whole,
-            index_bytes,
-            insert_us,
-            {"before": plan_before, "after": plan_of(self.copy.explanation(first))},
-            losses,
+            plans=plans,
+            losses=losses,
         )
 
     def drops(self, candidates: Sequence[DropTrial]) -> list[DropTrial]:
