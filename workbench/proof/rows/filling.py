@@ -13,12 +13,16 @@ from workbench.proof.constraints.expressions import Literals, read
 from workbench.proof.constraints.search import Condition, RowSearch
 from workbench.proof.rows.model import ColumnStatistics, TableStatistics
 from workbench.proof.rows.parents import KeyTables, drawn, null_fraction
-from workbench.proof.rows.sources import Source, kind_of, source
-from workbench.proof.rows.values import by_statistics, chance, seed_of
+from workbench.proof.rows.sources import ENOUGH, Source, kind_of, share_of, source
+from workbench.proof.rows.values import by_statistics, chance, distinct_values, seed_of, spread
 
 _NULL_FRACTION = 0.1  # of a column that may be null and of which nothing is known
 _ROUNDS = 5
-_MOST_TRIED = 50
+_WIDTH = 24  # of texts of which nothing is known
+_MOST_TRIED = 5  # times as many as wanted in a round
+_TRIED_AT_LEAST = 2_000
+_FEW = 0.5  # of the rows
+_FEWEST_PASS = 0.01
 _POOL = 4_000
 _ENOUGH_IN_POOL = 20
 _FOUND_BY_SEARCH = 200
@@ -148,22 +152,33 @@ class TableFilling:
                 )
 
     def _joined_on(self, key: Constraint, known: Sequence[str], keys_table: str, number: int) -> None:
-        """Of the parents that share the columns that are known already, one by the row's number."""
+        """Of the parents that share the columns that are known already, one at random."""
         alias = sql.Identifier(f"workbench_parent_{number}")
-        same = sql.SQL(" and ").join(
-            sql.SQL("p.{} = {}").format(sql.Identifier(f"k{key.columns.index(name)}"), self._values[name])
-            for name in known
+        sizes = sql.Identifier(f"workbench_sizes_{number}")
+        grouped = sql.Identifier(
+            "pg_temp", self.keys.grouped(keys_table, [key.columns.index(n) for n in known])
         )
+
+        def same(table: sql.Composable) -> sql.Composable:
+            return sql.SQL(" and ").join(
+                sql.SQL("{}.{} = {}").format(
+                    table, sql.Identifier(f"k{key.columns.index(name)}"), self._values[name]
+                )
+                for name in known
+            )
+
         self._joins.append(
             sql.SQL(
-                "left join lateral (select p.* from {} as p where {} order by"
-                " pg_catalog.hashint8extended(p.place, {} + {}) limit 1) as {} on true"
+                "left join {grouped} as {sizes} on {sizes}.member = 0 and {first}"
+                " left join {grouped} as {alias} on {second}"
+                " and {alias}.member = pg_catalog.floor({random} * {sizes}.members)::bigint"
             ).format(
-                sql.Identifier("pg_temp", keys_table),
-                same,
-                sql.Literal(self._seed(key.name) >> 8),
-                _NUMBER,
-                alias,
+                grouped=grouped,
+                sizes=sizes,
+                alias=alias,
+                first=same(sizes),
+                second=same(alias),
+                random=chance(_NUMBER, self._seed(key.name)),
             )
         )
         for n, name in enumerate(key.columns):
@@ -221,11 +236,17 @@ class TableFilling:
         column = self.search.columns[name]
         if self._known_values(name):
             return False
-        found = source(self.search, column, conditions, self._seed(name))
+        found = self._source(column, conditions)
         if found is None or found.share < 1:
             return False
         self._values[name] = self._null_at_times(column, found.make(self._index(column, found)))
         return True
+
+    def _source(self, column: Column, conditions: Sequence[Condition]) -> Source | None:
+        statistics = self._column_statistics(column.name)
+        width = statistics.width_bytes if statistics and statistics.width_bytes else _WIDTH
+        known = statistics.bounds[1::40][:3] if statistics else ()
+        return source(self.search, column, conditions, self._seed(column.name), width=width, known=known)
 
     def _none_found(self, column: Column, conditions: Sequence[Condition]) -> None:
         if not column.nullable:
@@ -261,15 +282,24 @@ class TableFilling:
         return _Pool(table, tuple(names), count)
 
     def _drawn_value(self, column: Column, conditions: Sequence[Condition]) -> sql.Composable | None:
-        seed = self._seed(column.name)
-        found = source(self.search, column, conditions, seed)
+        """A value by the statistics where it mostly satisfies the conditions, else one of its type's."""
+        found = self._source(column, conditions)
         native = self._null_at_times(column, found.make(self._index(column, found))) if found else None
         statistics = self._column_statistics(column.name)
+        kind = kind_of(self.search, column)
         if statistics is None or not self._known_values(column.name):
             return native
-        kind = kind_of(self.search, column)
-        chosen = by_statistics(kind, statistics, _NUMBER, seed, native or sql.SQL("null"))
-        return self._null_at_times(column, chosen)
+        if self._is_unique(column.name):
+            return native
+
+        def made(number: sql.Composable) -> sql.Composable:
+            rest = native or sql.SQL("null")
+            return by_statistics(kind, statistics, number, self.wanted, self._seed(column.name), rest)
+
+        alone = [each for each in conditions if set(each.columns) == {column.name}]
+        if alone and share_of(self.search, column, made, alone) < ENOUGH:
+            return native
+        return self._null_at_times(column, made(_NUMBER))
 
     def _sampled_key(self, column: Column) -> sql.Composable:
         """A key of the parent or null: conditions on a foreign key mostly ask whether it is null."""
@@ -397,18 +427,24 @@ class TableFilling:
 
     def _drawn_or_numbered(self, column: Column) -> sql.Composable | None:
         if self._is_unique(column.name) or not self._known_values(column.name):
-            found = source(self.search, column, (), self._seed(column.name))
+            found = self._source(column, ())
             if found is None:
                 return None
             return self._null_at_times(column, found.make(self._index(column, found)))
         return self._drawn_value(column, ())
 
     def _is_unique(self, name: str) -> bool:
-        """Whether it is for this column to tell the rows of a unique index apart."""
+        """Whether it is for this column to tell the rows of a unique index apart.
+
+        Not where it has few values, as the number of a line within its order has: the parent tells, too.
+        """
+        statistics = self._column_statistics(name)
+        several = distinct_values(statistics, self.wanted) if statistics else None
         for columns in self._unique_sets():
             own = [each for each in columns if each not in self._values]
             if name in columns and (not own or own[0] == name):
-                return True
+                alone = self._parents.keys().isdisjoint(columns)
+                return alone or several is None or several > _FEW * self.wanted
         return False
 
     def _index(self, column: Column, found: Source) -> sql.Composable:
@@ -416,14 +452,9 @@ class TableFilling:
         if self._is_unique(column.name):
             return sql.SQL("({} - 1)").format(_NUMBER)
         statistics = self._column_statistics(column.name)
-        several = max(1, self.wanted // 2)
-        if statistics and statistics.distinct:
-            distinct = statistics.distinct
-            several = max(1, int(distinct if distinct > 0 else -distinct * self.wanted))
-        several = min(several, found.several)
-        return sql.SQL("pg_catalog.floor({} * {})::bigint").format(
-            chance(_NUMBER, self._seed(column.name, "index")), sql.Literal(several)
-        )
+        known = distinct_values(statistics, self.wanted) if statistics else None
+        several = min(known or max(1, self.wanted // 2), found.several)
+        return spread(_NUMBER, several, self.wanted, self._seed(column.name, "index"))
 
     def _null_at_times(self, column: Column, made: sql.Composable) -> sql.Composable:
         if not column.nullable:
@@ -481,13 +512,13 @@ class TableFilling:
         inserted, tried = 0, 0
         for _ in range(_ROUNDS):
             missing = self.wanted - inserted
-            share = inserted / tried if tried else 1.0
-            count = min(int(missing / max(share, 0.01) * 1.1) + 10, _MOST_TRIED * max(self.wanted, 100))
-            if not tried:
-                count = missing
-            inserted += self._round(count, first=tried + 1, limit=missing)
+            share = max(inserted / tried, _FEWEST_PASS) if tried else 1.0
+            count = min(int(missing / share * 1.1) + 10, _MOST_TRIED * max(self.wanted, 1_000))
+            count = count if tried else missing
+            added = self._round(count, first=tried + 1, limit=missing)
+            inserted += added
             tried += count
-            if inserted >= self.wanted:
+            if inserted >= self.wanted or (added < _FEWEST_PASS * count and tried >= _TRIED_AT_LEAST):
                 break
         if not inserted:
             raise Unfillable(f"none of {tried:,} rows tried satisfies all of its constraints")

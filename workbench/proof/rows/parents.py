@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from psycopg2 import sql
@@ -28,6 +29,7 @@ class KeyTables:
     """The keys of each parent, gathered when first asked for, until the transaction ends."""
 
     conn: Connection
+    _groups: int = 0
     _known: dict[tuple[tuple[str, str], tuple[str, ...]], Keys] = field(default_factory=dict)
 
     def of(self, references: tuple[str, str], columns: tuple[str, ...]) -> Keys:
@@ -42,6 +44,21 @@ class KeyTables:
         """The table's rows have changed: gather its keys again."""
         for key in [each for each in self._known if each[0] == references]:
             del self._known[key]
+
+    def grouped(self, table: str, shared: Sequence[int]) -> str:
+        """The keys of *table* numbered from 0 among those that share the columns of these positions."""
+        self._groups += 1
+        name = f"workbench_grouped_{self._groups}"
+        columns = sql.SQL(", ").join(sql.Identifier(f"k{n}") for n in shared)
+        self.conn.execute(
+            sql.SQL(
+                "create temporary table {name} on commit drop as select k.*,"
+                " pg_catalog.row_number() over (partition by {columns} order by place) - 1 as member,"
+                " pg_catalog.count(*) over (partition by {columns}) as members from {table} as k"
+            ).format(name=sql.Identifier(name), columns=columns, table=sql.Identifier("pg_temp", table))
+        )
+        self.conn.execute(sql.SQL("analyze {}").format(sql.Identifier("pg_temp", name)))
+        return name
 
     def _gathered(self, references: tuple[str, str], columns: tuple[str, ...]) -> Keys:
         name = f"workbench_keys_{len(self._known)}_{sum(map(ord, references[1])) % 10_000}"

@@ -16,7 +16,7 @@ from workbench.proof.constraints.search import Condition, RowSearch
 from workbench.proof.rows.values import Kind, chance, seed_of, value
 
 _TRIED = 64
-_ENOUGH = 0.05  # of the values tried: so many can be drawn until enough are found
+ENOUGH = 0.05  # of the values tried: so many can be drawn until enough are found
 _LITERALS = 40
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
@@ -53,15 +53,23 @@ def kind_of(search: RowSearch, column: Column, conditions: Sequence[Condition] =
     )
 
 
-def source(search: RowSearch, column: Column, conditions: Sequence[Condition], seed: int) -> Source | None:
+def source(
+    search: RowSearch,
+    column: Column,
+    conditions: Sequence[Condition],
+    seed: int,
+    *,
+    width: int = 24,
+    known: Sequence[str] = (),
+) -> Source | None:
     """Values of *column* that mostly satisfy the *conditions* on it alone; None where none do."""
     alone = [each for each in conditions if set(each.columns) == {column.name}]
-    kind = kind_of(search, column, conditions)
-    literals = _literals(search, column, alone)
+    kind = replace(kind_of(search, column, conditions), width=width)
+    literals = [*known, *_literals(search, column, alone)]
     best: tuple[float, Source] | None = None
-    for found in _sources(kind, seed, literals):
-        share = _share(search, column, found.make, alone)
-        if share >= _ENOUGH:
+    for found in _sources(kind, seed, literals, known):
+        share = share_of(search, column, found.make, alone)
+        if share >= ENOUGH:
             return replace(found, share=share)
         if share and (best is None or share > best[0]):
             best = share, replace(found, share=share)
@@ -79,7 +87,7 @@ def _literals(search: RowSearch, column: Column, conditions: Sequence[Condition]
     return [text for row in rows if (text := row[column.name]) is not None]
 
 
-def _sources(kind: Kind, seed: int, literals: Sequence[str]) -> Iterator[Source]:
+def _sources(kind: Kind, seed: int, literals: Sequence[str], known: Sequence[str]) -> Iterator[Source]:
     """Ways to make values: as the type has them, and for texts as variants of the literals."""
     if kind.labels:
         yield _listed(kind, [label for label in kind.labels if label in literals] or kind.labels)
@@ -88,7 +96,7 @@ def _sources(kind: Kind, seed: int, literals: Sequence[str]) -> Iterator[Source]
         if value(one, sql.SQL("0"), seed, literals) is not None:
             yield Source(partial(_value, one, seed, literals), 2 if kind.plain == "boolean" else 2**31)
     if kind.plain in ("text", "character varying", "character", "name") or "citext" in kind.plain:
-        for literal in sorted(literals, key=len, reverse=True)[:8]:
+        for literal in [*known, *sorted(literals, key=len, reverse=True)[:8]]:
             yield from _variants(kind, literal)
 
 
@@ -108,7 +116,7 @@ def _shifted(kind: Kind) -> Iterator[Kind]:
     top = kind.highest if kind.highest is not None else kind.lowest
     for low, high in ((top, None), (Decimal(0), top), (top - 1000, top), (Decimal(0), Decimal(1))):
         if high is None or low <= high:
-            yield Kind(kind.full, kind.plain, kind.labels, low, high, kind.days)
+            yield replace(kind, lowest=low, highest=high)
 
 
 def _variants(kind: Kind, literal: str) -> Iterator[Source]:
@@ -164,20 +172,24 @@ def _alphabet(character: str) -> str:
     )
 
 
-def _share(search: RowSearch, column: Column, make: Making, conditions: Sequence[Condition]) -> float:
-    """The share of the first and of some random values that all *conditions* let pass; 0 where one fails."""
+def share_of(search: RowSearch, column: Column, make: Making, conditions: Sequence[Condition]) -> float:
+    """The share of the first and of some random values that all *conditions* let pass; 0 where one fails.
+
+    Values are made in a query over *workbench*, which has the row's number n and its share of the rows.
+    """
     tried = sql.SQL(
-        "select n as i from pg_catalog.generate_series(0::bigint, {last}) n union all"
-        " select (1000000 * {random})::bigint from pg_catalog.generate_series(0::bigint, {last}) n"
+        "select n, n / {last}::float8 as share from pg_catalog.generate_series(0::bigint, {last}) n union all"
+        " select (1000000 * {random})::bigint, {random}"
+        " from pg_catalog.generate_series(0::bigint, {last}) n"
     ).format(last=sql.Literal(_TRIED - 1), random=chance(sql.SQL("n"), seed_of(column.name)))
     passed = [sql.SQL("({}) is not false").format(each.query) for each in conditions]
     query = sql.SQL(
         "select pg_catalog.count({column}) filter (where {passed})"
-        " from (select {made} as {column} from ({tried}) as workbench_tried) as {table}"
+        " from (select {made} as {column} from ({tried}) as workbench) as {table}"
     ).format(
         column=sql.Identifier(column.name),
         passed=sql.SQL(" and ").join(passed) if passed else sql.SQL("true"),
-        made=make(sql.SQL("workbench_tried.i")),
+        made=make(sql.SQL("workbench.n")),
         tried=tried,
         table=sql.Identifier(search.table.name),
     )

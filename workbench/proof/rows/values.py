@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
+import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -13,6 +15,8 @@ from psycopg2 import sql
 from workbench.proof.rows.model import ColumnStatistics
 
 _MANTISSA = 2**53 - 1
+_NEARLY_ALL = 0.9  # of the rows: so many different values are given to a row each
+_CORRELATED = 0.9
 _INTEGERS = {"smallint": 2**15 - 1, "integer": 2**31 - 1, "bigint": 2**63 - 1}
 _NUMBERS = (*_INTEGERS, "numeric", "real", "double precision")
 _TEXTS = ("text", "character varying", "character", "name", "citext")
@@ -79,6 +83,7 @@ class Kind:
     lowest: Decimal | None = None
     highest: Decimal | None = None
     days: tuple[str, str] | None = None
+    width: int = 24  # of texts, in characters
 
 
 def value(
@@ -182,8 +187,12 @@ def _text(kind: Kind, index: sql.Composable, seed: int) -> sql.Composable:
             "pg_catalog.right(pg_catalog.lpad(pg_catalog.upper(pg_catalog.to_hex({})), {n}, 'A'), {n})"
         ).format(index, n=sql.Literal(longest))
     return sql.SQL(
-        "pg_catalog.left(pg_catalog.to_hex({index}) || ' ' || pg_catalog.md5({seed} || {index}::text), {n})"
-    ).format(index=index, seed=sql.Literal(f"{seed:x}"), n=sql.Literal(min(longest or 24, 24)))
+        "pg_catalog.rpad(pg_catalog.to_hex({index}) || ' ', {n}, pg_catalog.md5({seed} || {index}::text))"
+    ).format(
+        index=index,
+        seed=sql.Literal(f"{seed:x}"),
+        n=sql.Literal(min(longest or 2**20, max(kind.width, 12))),
+    )
 
 
 def _array(kind: Kind, index: sql.Composable, seed: int, literals: Sequence[str]) -> sql.Composable | None:
@@ -195,60 +204,115 @@ def _array(kind: Kind, index: sql.Composable, seed: int, literals: Sequence[str]
     return sql.SQL("array[{}, {}]").format(first, second)
 
 
-Spread = Callable[[sql.Composable], sql.Composable]
+def spread(number: sql.Composable, several: int, rows: int, seed: int) -> sql.Composable:
+    """For a row's *number* from 1 one of *several* from 0: at random, or each once where there are enough."""
+    if several < _NEARLY_ALL * rows:
+        return sql.SQL("pg_catalog.floor({} * {})::bigint").format(chance(number, seed), sql.Literal(several))
+    factor = 1 + seed % max(several, 1)
+    while math.gcd(factor, several) != 1:
+        factor += 1
+    return sql.SQL("(({} * {}::numeric) % {})::bigint").format(
+        number, sql.Literal(factor), sql.Literal(several)
+    )
+
+
+def distinct_values(found: ColumnStatistics, rows: int) -> int | None:
+    """How many different values the statistics expect among *rows*; None where they do not say."""
+    if not found.distinct:
+        return None
+    return max(1, round(found.distinct if found.distinct > 0 else -found.distinct * rows))
 
 
 def by_statistics(
-    kind: Kind, found: ColumnStatistics, number: sql.Composable, seed: int, native: sql.Composable
+    kind: Kind,
+    found: ColumnStatistics,
+    number: sql.Composable,
+    rows: int,
+    seed: int,
+    native: sql.Composable,
 ) -> sql.Composable:
     """A value by the column's statistics: a common one as often as it is, else one between two bounds.
 
     Where there are no bounds and the common values are not all, *native* makes the others.
     """
-    common = sum(found.common_fractions)
     filled = max(1e-9, 1.0 - found.null_fraction)
-    rest = _between(kind, found, number, seed, native)
+    common = min(1.0, sum(found.common_fractions) / filled)
+    rest = _between(kind, found, number, rows, seed, native)
     if not found.common_values:
         return rest
-    sums = [sum(found.common_fractions[: n + 1]) for n in range(len(found.common_fractions))]
-    chosen = sql.SQL("({}::text[])[1 + pg_catalog.width_bucket({}, {}::float8[])]::{}").format(
+    sums = list(itertools.accumulate(found.common_fractions))
+    random = chance(number, seed ^ 1)
+    chosen = sql.SQL("({}::text[])[1 + pg_catalog.width_bucket({} * {}, {}::float8[])]::{}").format(
         sql.Literal(list(found.common_values)),
-        sql.SQL("least({} * {}, {})").format(
-            chance(number, seed ^ 1), sql.Literal(filled), sql.Literal(sums[-1])
-        ),
+        random,
+        sql.Literal(sums[-1] / common),
         sql.Literal(sums[:-1] or [2.0]),
         sql.SQL(kind.full),
     )
-    if common >= filled * 0.999 and not found.bounds:
+    if common > 0.999 or (not found.bounds and _all_are_common(found, rows)):
         return chosen
-    return sql.SQL("case when {} < {} then {} else {} end").format(
-        chance(number, seed ^ 1), sql.Literal(common / filled), chosen, rest
-    )
+    return sql.SQL("case when {} < {} then {} else {} end").format(random, sql.Literal(common), chosen, rest)
+
+
+def _all_are_common(found: ColumnStatistics, rows: int) -> bool:
+    several = distinct_values(found, rows)
+    return several is not None and several <= len(found.common_values)
 
 
 def _between(
-    kind: Kind, found: ColumnStatistics, number: sql.Composable, seed: int, native: sql.Composable
+    kind: Kind,
+    found: ColumnStatistics,
+    number: sql.Composable,
+    rows: int,
+    seed: int,
+    native: sql.Composable,
 ) -> sql.Composable:
-    """A value between two neighbouring bounds of the histogram, each pair as often as the others."""
+    """One of as many values as are expected besides the common ones, spread evenly over the histogram."""
     bounds = found.bounds
     if len(bounds) < 2:
         return native
-    correlated = found.correlation is not None and found.correlation > 0.9
-    where = sql.SQL("workbench.share") if correlated else chance(number, seed ^ 2)
-    place = sql.SQL("(1 + floor({} * {})::int)").format(where, sql.Literal(len(bounds) - 1))
-    texts = sql.Literal(list(bounds))
-    if kind.plain in _TIMES and not any("infinity" in bound for bound in bounds):
-        many, cast = sql.SQL("timestamptz"), sql.SQL("{}")
-    elif kind.plain in _NUMBERS and not any(bound in ("NaN", "Infinity", "-Infinity") for bound in bounds):
-        many = sql.SQL("numeric")
-        whole = kind.plain in _INTEGERS
-        cast = sql.SQL("pg_catalog.floor({})") if whole else sql.SQL("{}")
+    several = max(1, (distinct_values(found, rows) or rows) - len(found.common_values))
+    correlation = found.correlation or 0.0
+    if abs(correlation) > _CORRELATED:
+        share = sql.SQL("workbench.share" if correlation > 0 else "(1 - workbench.share)")
+        index: sql.Composable = sql.SQL("least({0} - 1, pg_catalog.floor({1} * {0}))::bigint").format(
+            sql.Literal(several), share
+        )
     else:
-        return sql.SQL("({}::text[])[{}]::{}").format(texts, place, sql.SQL(kind.full))
-    one = sql.SQL("({texts}::text[])[{place}]::{many}").format(texts=texts, place=place, many=many)
-    two = sql.SQL("({texts}::text[])[{place} + 1]::{many}").format(texts=texts, place=place, many=many)
-    share = chance(number, seed ^ 3)
-    factor = share if many.string == "timestamptz" else sql.SQL("{}::numeric").format(share)
-    between = sql.SQL("{one} + ({two} - {one}) * {factor}").format(one=one, two=two, factor=factor)
-    made: sql.Composable = cast.format(between)
-    return sql.SQL("({})::{}").format(made, sql.SQL(kind.full))
+        index = spread(number, several, rows, seed ^ 2)
+    where = sql.SQL("(({} + 0.5) / {} * {})").format(
+        index, sql.Literal(several), sql.Literal(len(bounds) - 1)
+    )
+    place = sql.SQL("(1 + pg_catalog.floor({})::int)").format(where)
+    bound = sql.SQL("({}::text[])[{}]").format(sql.Literal(list(bounds)), place)
+    if kind.plain in _TIMES and not any("infinity" in each for each in bounds):
+        return _interpolated(kind, bounds, where, place, "timestamptz", "{}::float8")
+    if kind.plain in _NUMBERS and not set(bounds) & {"NaN", "Infinity", "-Infinity"}:
+        return _interpolated(kind, bounds, where, place, "numeric", "{}::numeric")
+    if several <= 2 * len(bounds):
+        return sql.SQL("{}::{}").format(bound, sql.SQL(kind.full))
+    if kind.plain not in _TEXTS:
+        return native
+    longest = _modifier(kind.full) or 2**20
+    width = min(longest, max(found.width_bytes, 12))
+    return sql.SQL(
+        "(pg_catalog.left({bound}, {kept}) || pg_catalog.lpad(pg_catalog.to_hex({index}), 8, '0'))::{full}"
+    ).format(bound=bound, kept=sql.Literal(max(0, width - 8)), index=index, full=sql.SQL(kind.full))
+
+
+def _interpolated(
+    kind: Kind, bounds: Sequence[str], where: sql.Composable, place: sql.Composable, many: str, factor: str
+) -> sql.Composable:
+    """The value that stands at *where* between the bounds, the first of which has the *place* 1."""
+    one = sql.SQL("({}::text[])[{}]::{}").format(sql.Literal(list(bounds)), place, sql.SQL(many))
+    two = sql.SQL("({}::text[])[{} + 1]::{}").format(sql.Literal(list(bounds)), place, sql.SQL(many))
+    share = sql.SQL("({} - pg_catalog.floor({}))").format(where, where)
+    between: sql.Composable = sql.SQL("{one} + ({two} - {one}) * {share}").format(
+        one=one, two=two, share=sql.SQL(factor).format(share)
+    )
+    if kind.plain == "numeric":  # with as many decimals as the bounds have
+        decimals = max(len(each.partition(".")[2]) for each in bounds)
+        between = sql.SQL("pg_catalog.round({}, {})").format(between, sql.Literal(decimals))
+    elif kind.plain in _INTEGERS:
+        between = sql.SQL("pg_catalog.floor({})").format(between)
+    return sql.SQL("({})::{}").format(between, sql.SQL(kind.full))

@@ -169,7 +169,7 @@ def _set_aside(copy: Copy, probed: _Probed, rows: int) -> int:
     copy.conn.execute(
         composed.SQL(
             "create temporary table workbench_probe on commit drop as"
-            " select ctid as workbench_place, * from only {} tablesample bernoulli ({}) repeatable (1)"
+            " select t.ctid as place, t as stored from only {} as t tablesample bernoulli ({}) repeatable (1)"
             " limit {}"
         ).format(probed.identifier, composed.Literal(percent), composed.Literal(rows))
     )
@@ -202,27 +202,27 @@ def _written(copy: Copy, probed: _Probed, kind: str, column: str, counted: int, 
 
 
 def _statement(probed: _Probed, kind: str, column: str) -> composed.Composable:
-    names = composed.SQL(", ").join(composed.Identifier(name) for name in probed.columns)
+    names = [composed.Identifier(name) for name in probed.columns]
     parts = {
         "table": probed.identifier,
         "probe": _SET_ASIDE,
-        "columns": names,
+        "columns": composed.SQL(", ").join(names),
+        "stored": composed.SQL(", ").join(composed.SQL("(stored).{}").format(name) for name in names),
         "column": composed.Identifier(column) if column else composed.SQL(""),
     }
     return composed.SQL(_STATEMENTS[kind]).format(**parts)
 
 
 _STATEMENTS = {
-    "delete": "delete from only {table} where ctid = any (array(select workbench_place from {probe}))",
-    "insert": "insert into {table} ({columns}) overriding system value select {columns} from {probe}",
+    "delete": "delete from only {table} where ctid = any (array(select place from {probe}))",
+    "insert": "insert into {table} ({columns}) overriding system value select {stored} from {probe}",
     "update other": (
-        "update only {table} set {column} = {column}"
-        " where ctid = any (array(select workbench_place from {probe}))"
+        "update only {table} set {column} = {column} where ctid = any (array(select place from {probe}))"
     ),
     "update indexed": (
         "update only {table} as t set {column} = s.other from ("
-        " select workbench_place, coalesce(lead({column}) over w, first_value({column}) over w) as other"
-        " from {probe} window w as (order by workbench_place)) as s"
-        " where t.ctid = s.workbench_place and t.{column} is distinct from s.other"
+        " select place, coalesce(lead((stored).{column}) over w, first_value((stored).{column}) over w)"
+        " as other from {probe} window w as (order by place)) as s"
+        " where t.ctid = s.place and t.{column} is distinct from s.other"
     ),
 }
