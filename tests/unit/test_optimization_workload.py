@@ -90,7 +90,14 @@ def test_a_file_without_an_end_is_read_to_the_last_statement() -> None:
 )
 def test_parameters_in_the_place_of_constants(normalised: str, prepared: str) -> None:
     """The form that PREPARE takes means the same."""
-    assert prepared_form(parsed_statement(normalised)).sql == prepared
+    assert prepared_form(parsed_statement(normalised), 180_000).sql == prepared
+
+
+def test_fields_before_version_14() -> None:
+    """There extract is no function, and date_part is."""
+    found = prepared_form(parsed_statement("select extract($1 from now())"), 130_000)
+
+    assert found.sql == "select pg_catalog.date_part($1 , now())"
 
 
 def test_lists_of_version_18() -> None:

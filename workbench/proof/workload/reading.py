@@ -71,7 +71,7 @@ def checked(
     queries: list[tuple[Candidate, Statement]] = []
     for each in candidates:
         try:
-            queries.append(_query(each))
+            queries.append(_query(each, conn.server_version))
         except (NoQuery, NotParsed) as exc:
             refused.append(Unread(each.name, each.place(), str(exc)))
     queries, outcomes = _resolved(conn, queries)
@@ -98,9 +98,9 @@ def _position(unread: Unread) -> tuple[str, int]:
     return (file, int(line)) if line.isdecimal() else (unread.where, 0)
 
 
-def _query(given: Candidate) -> tuple[Candidate, Statement]:
+def _query(given: Candidate, server_version: int) -> tuple[Candidate, Statement]:
     kind = kind_of(given.parsed.tree)
-    each = replace(given, parsed=prepared_form(given.parsed))
+    each = replace(given, parsed=prepared_form(given.parsed, server_version))
     return each, Statement(
         each.name,
         each.parsed.sql,

@@ -23,6 +23,7 @@ _WRITES: dict[type, StatementKind] = {
 _PLAIN_LITERAL = re.compile(r"'(?:[^'\\]|'')*'|\d+(?:\.\d+)?|null|true|false", re.IGNORECASE)
 _SYSTEM_SCHEMAS = ("pg_catalog", "information_schema")
 _CALCULATIONS = frozenset(("+", "-", "*", "/", "%"))
+_WITH_EXTRACT = 140_000  # the function; before, the grammar alone had it
 _FOLDED = "/*, ... */"
 _FIELDS = frozenset(("YEAR_P", "MONTH_P", "DAY_P", "HOUR_P", "MINUTE_P", "SECOND_P", "TO"))
 
@@ -75,11 +76,12 @@ def reads_system_alone(tree: Any) -> bool:
     )
 
 
-def prepared_form(parsed: Parsed) -> Parsed:
+def prepared_form(parsed: Parsed, server_version: int) -> Parsed:
     """*parsed* in the words that PREPARE takes: ``interval $1`` as ``cast($1 as interval)``.
 
     pg_stat_statements replaces constants also where the grammar has no parameters: after a type's name,
-    and as the field in ``extract($1 from …)``, which is the function pg_catalog.extract.
+    and as the field in ``extract($1 from …)``, which is the function pg_catalog.extract, or date_part
+    before version 14 (140000).
     """
     if not parsed.parameters:
         return parsed
@@ -92,7 +94,7 @@ def prepared_form(parsed: Parsed) -> Parsed:
             if begin < parameter:
                 edits.append(_cast_edit(text, tokens, begin, parameter))
         elif isinstance(node, ast.FuncCall) and _extracts_parameter(node):
-            edits += _extract_edits(tokens, node.location or 0)
+            edits += _extract_edits(tokens, node.location or 0, server_version)
     if not edits:
         return parsed
     for begin, end, replacement in sorted(edits, reverse=True):
@@ -236,10 +238,11 @@ def _while_fields(tokens: list[Token]) -> Iterator[Token]:
         yield token
 
 
-def _extract_edits(tokens: list[Token], begin: int) -> Iterator[tuple[int, int, str]]:
+def _extract_edits(tokens: list[Token], begin: int, server_version: int) -> Iterator[tuple[int, int, str]]:
     """``extract($1 from x)`` → ``pg_catalog."extract"($1 , x)``, as the grammar itself reads it."""
     at = next(index for index, token in enumerate(tokens) if token.start == begin)
-    yield tokens[at].start, tokens[at].end + 1, 'pg_catalog."extract"'
+    function = 'pg_catalog."extract"' if server_version >= _WITH_EXTRACT else "pg_catalog.date_part"
+    yield tokens[at].start, tokens[at].end + 1, function
     source = next(token for token in tokens[at:] if token.name == "FROM")
     yield source.start, source.end + 1, ","
 
