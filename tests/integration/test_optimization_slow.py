@@ -164,6 +164,28 @@ def test_what_cannot_be_planned_is_listed_behind_the_others(shop: OpenSource) ->
     assert [each.outcome for each in found][-3:] == ["failed"] * 3 or notes["q3"][0] == "failed"
 
 
+def test_five_thousand_statements_are_ranked(shop: OpenSource) -> None:
+    """All are planned, the costliest are run, and few are looked into."""
+    given = Workload(
+        [
+            Statement(f"q{n}", f"select * from orders where id = {n}", "select", 1.0 + n % 7)
+            for n in range(5000)
+        ]
+    )
+    found = slow_queries(shop, given, most=3)
+
+    assert [each.outcome for each in found] == ["run"] * 3
+    assert 0 < sum(each.share for each in found) < 0.1
+
+
+def test_the_time_limit_stops_what_is_left(shop: OpenSource) -> None:
+    """After the limit nothing more is run; what is known is told."""
+    found = slow_queries(shop, workload(DAY, "select 1"), limit_s=1e-9)
+
+    assert {each.outcome for each in found} == {"failed"}
+    assert all("time limit" in each.note for each in found)
+
+
 def test_an_empty_workload_is_no_error(shop: OpenSource) -> None:
     """Nothing is slow."""
     assert slow_queries(shop, Workload([])) == []

@@ -414,6 +414,44 @@ def test_partitions_are_pruned_by_the_key_alone(pg: Connection) -> None:
     assert "no_pruning" not in reasons(pg, "select count(*) from log where at > '2023-01-01'")
 
 
+def test_the_scans_of_all_partitions_are_one_reason(pg: Connection) -> None:
+    """An index is proposed for the partitioned table, not for one of its partitions."""
+    pg.execute(
+        "create table log (at date not null, kind int) partition by range (at);"
+        "create table log_1 partition of log for values from ('2024-01-01') to ('2024-02-01');"
+        "create table log_2 partition of log for values from ('2024-02-01') to ('2024-03-01');"
+        "insert into log select date '2024-01-01' + g % 60, g from generate_series(1, 20000) g; analyze"
+    )
+    found = reasons(pg, "select count(*) from log where kind = 7")["discarding_scan"]
+    pg.execute(found.fix)
+
+    assert found.object == "public.log.kind"
+    assert (found.facts["rows_read"], found.facts["rows_kept"]) == (20000, 1)
+    assert found.fix == "create index on public.log (kind);"
+    assert "discarding_scan" not in reasons(pg, "select count(*) from log where kind = 7")
+
+
+def test_a_value_that_each_row_decides_needs_no_index(shop: Connection) -> None:
+    """What is compared with a correlated subquery cannot be looked up."""
+    found = reasons(
+        shop,
+        "select c.id from shop.customers c"
+        " where c.city = (select max('city' || d.id) from shop.customers d where d.id = c.referrer)",
+    )
+
+    assert "discarding_scan" not in found
+
+
+def test_a_table_of_1600_columns_is_looked_at(pg: Connection) -> None:
+    """The widest table there can be, with a condition on its last column."""
+    columns = ", ".join(f"c{n} int" for n in range(1600))
+    pg.execute(f"create table wide ({columns})")
+    pg.execute("insert into wide (c0, c1599) select g, g from generate_series(1, 5000) g; analyze wide")
+    found = reasons(pg, "select * from wide where c1599 = 7")
+
+    assert found["discarding_scan"].fix == "create index concurrently on public.wide (c1599);"
+
+
 def test_a_function_that_is_not_parallel_safe_keeps_a_scan_in_one_process(pg: Connection) -> None:
     """Functions are PARALLEL UNSAFE unless they say otherwise; a safe one is no reason."""
     pg.execute(

@@ -20,6 +20,7 @@ from workbench.proof.slow.structure import Structure
 from workbench.proof.slow.tree import Tree, ast
 
 _SUBPLAN = re.compile(r"'(?:[^']|'')*'|\((?:hashed )?(?:SubPlan|InitPlan) \d+\)(?:\.col\d+)?")
+_FOR_EACH_ROW = "workbench_subplan"
 _COMPARED = (A_Expr_Kind.AEXPR_OP, A_Expr_Kind.AEXPR_OP_ANY, A_Expr_Kind.AEXPR_LIKE, A_Expr_Kind.AEXPR_ILIKE)
 _TYPE_NAMES = {
     "int2": "smallint",
@@ -67,11 +68,18 @@ def columns_in(tree: Tree) -> list[Tree]:
 @cache
 def condition(text: str) -> Tree | None:
     """A condition as EXPLAIN prints it, parsed; None where it has a notation that is no SQL."""
-    plain = _SUBPLAN.sub(lambda found: found[0] if found[0].startswith("'") else "null", text)
+    plain = _SUBPLAN.sub(_in_sql, text)
     try:
         return parse_expression(plain)
     except BadInput:
         return None
+
+
+def _in_sql(found: re.Match[str]) -> str:
+    """A string as it is; the value of an InitPlan is a constant, that of a SubPlan another for each row."""
+    if found[0].startswith("'"):
+        return found[0]
+    return "null" if "InitPlan" in found[0] else f"{_FOR_EACH_ROW}()"
 
 
 def conjuncts(tree: Tree | None) -> Iterator[Tree]:
@@ -97,14 +105,14 @@ def operator(node: Tree) -> str:
 
 
 def aliases(root: Node, structure: Structure) -> Mapping[str, Table]:
-    """The tables of a plan by the alias that its conditions use."""
+    """The tables of a plan by the alias that its conditions use; of a partition its partitioned table."""
     found: dict[str, Table] = {}
 
     def visit(node: Node) -> None:
         if "Relation Name" in node:
             table = structure.table(node.get("Schema", ""), node["Relation Name"])
             if table:
-                found[node.get("Alias", node["Relation Name"])] = table
+                found[node.get("Alias", node["Relation Name"])] = structure.root(table)
         for child in node.get("Plans", ()):
             visit(child)
 
@@ -130,6 +138,8 @@ def comparisons(tree: Tree, known: Mapping[str, Table], alone: Table | None = No
     """The columns that the condition *tree* compares with something else, from either side."""
     if not isinstance(tree, ast.A_Expr) or tree.kind not in _COMPARED or tree.lexpr is None:
         return
+    if _FOR_EACH_ROW in printed_plainly(tree):
+        return  # what it is compared with is known only when the row is read
     turned = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
     name = operator(tree)
     for side, other, meaning in (

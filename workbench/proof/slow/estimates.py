@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from workbench.catalog.model import Column, Table
 from workbench.proof.slow import conditions
@@ -24,9 +25,27 @@ def estimate_reasons(context: Context) -> Iterator[Reason]:
     """Statistics that are missing, and estimates that are off where nothing beneath them is."""
     yield from _missing(context)
     if context.explained.ran:
+        by_table: dict[str, list[Reason]] = {}
         for one in context.nodes:
             if _begins_here(context, one):
-                yield _misestimate(context, one)
+                table, owner = context.table(one), context.owner(one)
+                key = owner.qualified if owner and table != owner else f"{one.number}"
+                by_table.setdefault(key, []).append(_misestimate(context, one))
+        yield from map(_of_all_partitions, by_table.values())
+
+
+def _of_all_partitions(reasons: Sequence[Reason]) -> Reason:
+    """One reason for the partitions of a table: the worst, with the fixes of all, for each has statistics."""
+    worst = max(reasons, key=lambda each: float(each.facts["factor"]))
+    if len(reasons) == 1:
+        return worst
+    statements = [text for each in reasons if each.remedy for text in each.remedy.statements]
+    return replace(
+        worst,
+        summary=f"{worst.summary}; {len(reasons) - 1} more of its partitions likewise",
+        fix="\n".join(dict.fromkeys(each.fix for each in reasons if each.fix)),
+        remedy=Remedy(statements=tuple(dict.fromkeys(statements))) if statements else None,
+    )
 
 
 # statistics that are not there

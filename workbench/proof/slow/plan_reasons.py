@@ -62,6 +62,11 @@ class Context:
         name = one.node.get("Relation Name")
         return self.structure.table(one.node.get("Schema", ""), name) if name else None
 
+    def owner(self, one: NodeTime) -> Table | None:
+        """The table that a scan reads; of a partition the partitioned table."""
+        table = self.table(one)
+        return self.structure.root(table) if table else None
+
     @property
     def whole_ms(self) -> float:
         return self.explained.plan.execution_ms or 0.0

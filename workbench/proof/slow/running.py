@@ -11,6 +11,7 @@ from pglast import parse_sql
 from pglast.parser import ParseError
 from pglast.stream import RawStream
 from psycopg2 import sql as composed
+from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 
 from workbench import sql
 from workbench.engines.postgres import Connection
@@ -104,10 +105,16 @@ def explained(
     Without values for its parameters it is planned for any. Raises BadInput and psycopg2's errors.
     """
     text = text_with_values(statement)
+    if statement.values is not None and not (run or settings or statement.search_path) and _idle(conn):
+        return explain_text(conn, text, run=False)  # nothing to set, nothing to roll back: one question
     with limited(conn, statement, timeout_s, settings):
         if statement.values is None:
             return _generic(conn, statement)
         return explain_text(conn, text, run=run)
+
+
+def _idle(conn: Connection) -> bool:
+    return bool(conn.autocommit) and conn.info.transaction_status == TRANSACTION_STATUS_IDLE
 
 
 @contextmanager

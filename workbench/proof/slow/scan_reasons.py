@@ -31,10 +31,14 @@ _RARE = 0.2  # of a table's rows wanted: an index that finds them would be used
 
 @dataclass(frozen=True)
 class _Scan:
-    """A scan that throws rows away: what it read and kept, over all loops; estimates where it was not run."""
+    """A scan that throws rows away: what it read and kept, over all loops; estimates where it was not run.
+
+    The scans of all partitions of a table are one, with the node of the longest.
+    """
 
     node: NodeTime
     table: Table
+    label: str
     read: float
     kept: float
 
@@ -73,24 +77,47 @@ def scan_reasons(context: Context, statement: Tree) -> Iterator[Reason]:
 
 def _scan(context: Context, one: NodeTime) -> _Scan | None:
     """The sequential scan *one* where it reads a table worth an index for a few of its rows."""
-    table = context.table(one)
-    if one.type not in ("Seq Scan", "Sample Scan") or table is None or "Filter" not in one.node:
+    table, owner = context.table(one), context.owner(one)
+    if table is None or owner is None or not _reads_through(one):
         return None
-    if context.structure.pages(table) <= SMALL_PAGES:
+    scans = [one] if table == owner else _of_partitions(context, one, owner)
+    if one is not scans[0] or context.structure.pages(owner) <= SMALL_PAGES:
         return None
-    if one.actual is None:
-        read, kept = float(table.rows_estimated or 0.0), float(one.node["Plan Rows"])
-    else:
-        if (one.share or 0.0) < MATTERS:
-            return None
-        kept = one.actual
-        read = kept + float(one.node.get("Rows Removed by Filter", 0)) * one.loops
-    return _Scan(one, table, read, kept)
+    read, kept = 0.0, 0.0
+    for each in scans:
+        found = context.table(each)
+        if each.actual is None:
+            read += float(found.rows_estimated or 0.0) if found else 0.0
+            kept += float(each.node["Plan Rows"])
+        else:
+            read += each.actual + float(each.node.get("Rows Removed by Filter", 0)) * each.loops
+            kept += each.actual
+    if one.actual is not None and sum(each.share or 0.0 for each in scans) < MATTERS:
+        return None
+    longest = max(scans, key=lambda each: each.self_ms or 0.0)
+    label = f"{one.type} on {len(scans)} partitions of {owner.qualified}" if len(scans) > 1 else one.label
+    return _Scan(longest, owner, label, read, kept)
+
+
+def _reads_through(one: NodeTime) -> bool:
+    return one.type in ("Seq Scan", "Sample Scan") and "Filter" in one.node
+
+
+def _of_partitions(context: Context, one: NodeTime, owner: Table) -> list[NodeTime]:
+    """The scans of partitions of *owner* beneath the same Append."""
+    append = next((each for each in context.above(one) if each.type in ("Append", "Merge Append")), None)
+    if append is None:
+        return [one]
+    return [
+        each
+        for each in context.beneath(append)
+        if _reads_through(each) and each.loops and context.owner(each) == owner
+    ]
 
 
 def _found(context: Context, one: NodeTime, titles: Sequence[str]) -> Iterator[Found]:
     """The comparisons with a column in the conditions of a node; of a scan those with its own columns."""
-    alone = context.table(one)
+    alone = context.owner(one)
     known = {one.node.get("Alias", ""): alone} if alone else context.aliases
     for title, text in expressions(one.node):
         if title in titles:
@@ -166,7 +193,12 @@ def _wrapped(
 
 def _create_index(found: Found, expression: str) -> str:
     table = name_in_sql(found.table.schema, found.table.name)
-    return f"create index concurrently on {table} (({expression}));"
+    return f"{_create(found.table)} {table} (({expression}));"
+
+
+def _create(table: Table) -> str:
+    """CREATE INDEX, concurrently where that can be: a partitioned table takes none."""
+    return "create index on" if table.kind == "partitioned table" else "create index concurrently on"
 
 
 def _expression_index(found: Found, expression: str) -> Remedy:
@@ -195,7 +227,7 @@ def _pattern(context: Context, scan: _Scan, found: Found) -> Iterator[Reason]:
     if pattern[0] in "%_":
         if any(index.method in ("gin", "gist") for index, _ in _indexes_on(context, found)):
             return
-        fix = f"create index concurrently on {table} using gin ({name} gin_trgm_ops);"
+        fix = f"{_create(found.table)} {table} using gin ({name} gin_trgm_ops);"
         tried = (
             "create extension if not exists pg_trgm",
             f"create index on {table} using gin ({name} gin_trgm_ops)",
@@ -227,7 +259,7 @@ def _pattern(context: Context, scan: _Scan, found: Found) -> Iterator[Reason]:
             f"the index on {column} is in the order of a language, in which a prefix such as {pattern!r} "
             f"is no range: {_rows(scan)}",
             facts | {"collation": found.column.collation or "the database's"},
-            fix=f"create index concurrently on {table} ({name} {kind});",
+            fix=f"{_create(found.table)} {table} ({name} {kind});",
             object=column,
             remedy=Remedy(statements=(f"create index on {table} ({name} {kind})",)),
         )
@@ -285,7 +317,7 @@ def _discarding(context: Context, scan: _Scan, explained: Sequence[str]) -> Iter
     yield Reason(
         "discarding_scan",
         scan.node.number,
-        f"{scan.node.label} reads {scan.read:,.0f} rows and throws {scan.removed:,.0f} of them away",
+        f"{scan.label} reads {scan.read:,.0f} rows and throws {scan.removed:,.0f} of them away",
         facts_of(
             context,
             scan.node,
@@ -296,7 +328,7 @@ def _discarding(context: Context, scan: _Scan, explained: Sequence[str]) -> Iter
             indexes_there=there,
             columns=columns,
         ),
-        fix="" if there else f"create index concurrently on {table} ({keys});",
+        fix="" if there else f"{_create(scan.table)} {table} ({keys});",
         advice=f"{', '.join(there)} begins with a filtered column, and the planner reads all for cheaper"
         ": "
         "compare its estimate with the rows kept."
@@ -331,7 +363,7 @@ def _joins(context: Context, one: NodeTime, casts: frozenset[tuple[str, str]]) -
             continue
         wanted = other[0].actual if other[0].actual is not None else other[0].estimated
         reads_all = any(
-            each.type == "Seq Scan" and context.table(each) == found.table for each in context.beneath(one)
+            each.type == "Seq Scan" and context.owner(each) == found.table for each in context.beneath(one)
         )
         if reads_all and wanted <= _RARE * rows:
             effect = f"all {rows:,.0f} rows are read to join {wanted:,.0f}"
@@ -392,6 +424,10 @@ def _not_pruned(context: Context, one: NodeTime) -> Iterator[Reason]:
         len(context.structure.partitions(parent)), 2
     ):
         return
+    kept = sum(each.actual or 0.0 for each in scans)
+    removed = sum(float(each.node.get("Rows Removed by Filter", 0)) * each.loops for each in scans)
+    if scans[0].actual is not None and removed < kept:
+        return  # most of the rows are wanted: no pruning would help
     keys = set(context.structure.of(parent, "partition_columns", ()))
     for found in _found(context, scans[0], ("Filter", "Index Cond", "Recheck Cond")):
         side = conditions.unwrapped(found.side, found.column, context.structure)
@@ -412,7 +448,7 @@ def _not_pruned(context: Context, one: NodeTime) -> Iterator[Reason]:
 
 
 def _reads(context: Context, one: NodeTime, table: Table) -> bool:
-    return any(context.table(each) == table for each in (one, *context.beneath(one)))
+    return any(context.owner(each) == table for each in (one, *context.beneath(one)))
 
 
 def _name(table: Table, column: Column) -> str:

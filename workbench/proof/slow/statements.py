@@ -87,6 +87,9 @@ def slow_statements(
         candidates = sorted(seen, key=lambda each: -_first_guess(each))[: _RUN_FOR_EACH * most]
         if run:
             _run_all(conn, opened, candidates, timeout_s, deadline)
+            for _ in range(_RUN_FOR_EACH):  # what ranks by its estimate alone is run, too
+                first = _not_run(seen, _ranked(seen, most))
+                _run_all(conn, opened, first, timeout_s, deadline)
         ranked = _ranked(seen, most)
         return [
             _examined(places, opened, structure, each, prove=prove, timeout_s=timeout_s, deadline=deadline)
@@ -156,6 +159,12 @@ def _run_all(
             each.note = "the time limit was reached before it was run"
         else:
             _run(conn, each, min(timeout_s, max(deadline - time.monotonic(), 0.1)))
+
+
+def _not_run(seen: Sequence[_Seen], ranked: Sequence[SlowStatement]) -> Sequence[_Seen]:
+    """The statements among *ranked* that were planned only, without a reason not to run them."""
+    first = {id(each.statement) for each in ranked if each.outcome == "planned" and not each.note}
+    return [each for each in seen if id(each.statement) in first]
 
 
 def _run(conn: Connection, each: _Seen, timeout_s: float) -> None:

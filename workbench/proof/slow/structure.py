@@ -54,10 +54,27 @@ class Structure:
         return self.statistics.get((table.schema, table.name), {}).get(fact, default)
 
     def pages(self, table: Table) -> int:
+        """The pages of a table, of a partitioned one those of its partitions."""
+        if table.kind == "partitioned table":
+            return sum(self.pages(each) for each in self.partitions(table))
         return int(self.of(table, "pages", 0))
 
+    @cached_property
+    def _partitions(self) -> Mapping[tuple[str, str], list[Table]]:
+        found: dict[tuple[str, str], list[Table]] = {}
+        for each in self.catalog.tables:
+            if each.partition_of:
+                found.setdefault(each.partition_of, []).append(each)
+        return found
+
     def partitions(self, table: Table) -> list[Table]:
-        return [each for each in self.catalog.tables if each.partition_of == (table.schema, table.name)]
+        return self._partitions.get((table.schema, table.name), [])
+
+    def root(self, table: Table) -> Table:
+        """The partitioned table that a partition is of, the topmost; any other table itself."""
+        while table.partition_of and (parent := self.table(*table.partition_of)):
+            table = parent
+        return table
 
     def casts_plainly(self, column: Column, target: str) -> bool:
         """Whether the value of *column* is the same as a *target*, so that an index serves it."""
