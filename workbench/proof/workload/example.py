@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from psycopg2 import sql as composed
 
-from workbench import example
+from workbench import example, sql
 from workbench.engines.postgres import Connection
 from workbench.errors import BadInput
+from workbench.proof.plans import rolled_back
 from workbench.proof.workload.model import Unread, Workload
 from workbench.proof.workload.reading import Candidate, checked
 from workbench.proof.workload.written import parsed_statement
@@ -54,5 +55,7 @@ def _picked(
         ).format(number=composed.Literal(number), query=composed.SQL(text))
         for number, (_, _, text) in enumerate(asked)
     ]
-    found = dict(conn.execute(composed.SQL(" union all ").join(parts)).fetchall()) if parts else {}
+    with rolled_back(conn):
+        sql.fetch(conn, "proof/workload/uncounted.sql")
+        found = dict(conn.execute(composed.SQL(" union all ").join(parts)).fetchall()) if parts else {}
     return {(query, name): found.get(number) for number, (query, name, _) in enumerate(asked)}

@@ -20,6 +20,7 @@ from workbench.proof.workload.uses import ColumnOf, Relation, Use, table_names, 
 
 SKEWED = 10.0  # a value that many times as frequent as another is planned as a case of its own
 _SELDOM = 0.01  # a most common value below that share of the rows is none to tell apart
+_LEAST, _MOST = 0.05, 0.5  # of the weight: nothing says that who asks, asks for what is frequent
 _LIST = 3  # members of an array whose length nothing says
 _GOLDEN = 0.618  # its multiples are spread evenly over 0 to 1, however many there are
 _LIMIT = 10
@@ -78,7 +79,8 @@ class _Values:
         """The *place*-th value of a list behind its first, spread over the column's."""
         if self.bounds:
             return self.quantile((0.5 + place * _GOLDEN) % 1)
-        return self.common[place % len(self.common)] if self.common else None
+        others = [value for value in self.common if value != self.typical()] or self.common
+        return others[(place - 1) % len(others)] if others else None
 
     def several(self) -> list[str]:
         """A few values apart from each other."""
@@ -95,12 +97,12 @@ def sample_values(conn: Connection, statements: Sequence[Statement]) -> tuple[St
     """*statements* with values for the parameters of those that have none, from the statistics of *conn*.
 
     An equality takes the value of the middle row. Where the column's most common value is ten times as
-    frequent as a rare one, the statement is there twice, once with either, and its weight is shared by
-    the frequency of the common one. A bound of a range leaves a tenth of the rows, a pattern begins with
-    a value's first letters, LIMIT is what the statement gave back on average (10 where that is unknown),
-    OFFSET 0, an interval 7 days, what is added to another parameter 0. What is only given out or written
-    has any value. A statement with a parameter that nothing is known of keeps None, and is to be planned
-    generically. No row of a table is read.
+    frequent as a rare one, the statement is there twice, once with either; the common one has the share
+    of the weight that it has of the rows, but half at most. A bound of a range leaves a tenth of the
+    rows, a pattern begins with a value's first letters, LIMIT is what the statement gave back on average
+    (10 where that is unknown), OFFSET 0, an interval 7 days, what is added to another parameter 0. What
+    is only given out or written has any value. A statement with a parameter that nothing is known of
+    keeps None, and is to be planned generically. No row of a table is read.
     """
     wanting = [each for each in statements if each.values is None]
     types = resolve(conn, [(each.sql, each.search_path) for each in wanting])
@@ -217,7 +219,7 @@ def _sampled(
         frozenset(sides["low"] & sides["high"]),
     )
     skewed = [share for use in best.values() if (share := _skew(use, known)) is not None]
-    share = min(max(max(skewed), 0.05), 0.95) if skewed else 1.0
+    share = min(max(max(skewed), _LEAST), _MOST) if skewed else 1.0
     variants: dict[Variant, float] = {"frequent": share, "rare": 1 - share} if skewed else {"typical": 1.0}
     made = []
     for variant, part in variants.items():
