@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,8 @@ from workbench.areas.optimization.structure import (
     review_structure,
     structure_rows,
 )
+from workbench.areas.optimization.structure.reading import read_structure
+from workbench.areas.optimization.structure.rows import row_bytes
 from workbench.engines.postgres import Connection, Server
 from workbench.errors import BadInput, SchemaNotFound, SourceTimeout
 from workbench.proof.findings import Finding
@@ -68,6 +72,49 @@ PADDED = """
     insert into mixed
     select nullif(i % 3, 0), now(), i, repeat('x', i % 40), true, i * 1.5 from generate_series(1, 20000) i;
 """
+
+
+VALUES = {
+    "bool": "true",
+    "smallint": "1",
+    "int": "2",
+    "bigint": "3",
+    "timestamptz": "now()",
+    "date": "now()",
+    "uuid": "gen_random_uuid()",
+    "float8": "0.5",
+    "text": "'same'",
+    "name": "'n'",
+    "timetz": "now()",
+}
+
+
+def test_bytes_of_a_row_are_exact(pg: Connection) -> None:
+    """What is computed from alignments and the null bitmap is what the rows take on their pages."""
+    choose = random.Random(1)
+    for number in range(12):
+        types = [choose.choice(list(VALUES)) for _ in range(choose.choice([3, 8, 9, 20]))]
+        values = [VALUES[kind] for kind in types]
+        if number % 2:
+            values[0] = f"case when i % 2 = 0 then {values[0]} end"
+        columns = ", ".join(f"c{place} {kind}" for place, kind in enumerate(types))
+        pg.execute(f"create table t{number} ({columns})")
+        pg.execute(f"insert into t{number} select {', '.join(values)} from generate_series(1, 200) i")
+    pg.execute("create extension pageinspect; analyze")
+    on_pages = dict(
+        pg.execute("""
+            select c.relname, avg(ceil(i.lp_len / 8.0) * 8)::float8
+            from pg_class c
+            cross join generate_series(0, c.relpages - 1) as page
+            cross join heap_page_items(get_raw_page(c.oid::regclass::text, page)) as i
+            where c.relname ~ '^t[0-9]+$' and i.lp_len > 0
+            group by c.relname
+        """).fetchall()
+    )
+
+    computed = {table.name: row_bytes(table.columns) for table in read_structure(pg, is_live=False).tables}
+    assert computed == pytest.approx(on_pages, abs=1e-6)
+    assert len(computed) == 12
 
 
 def test_padding_is_proved_by_both_orders_in_a_copy(tmp_path: Path, server: Server) -> None:
@@ -297,6 +344,33 @@ def test_toast_of_a_named_database_is_not_tried(server: Server) -> None:
     assert found(usual, "toast_uncompressed") == []
 
 
+def test_values_that_no_method_shrinks_are_left_alone(tmp_path: Path, server: Server) -> None:
+    """lz4 is proposed where values are compressed by pglz, and neither for random ones nor without lz4."""
+    text = """
+        create table lines (id int primary key, body text);
+        alter table lines alter body set compression pglz;
+        insert into lines
+        select i, (select string_agg('line ' || (i * j) || ' of text, ', '') from generate_series(1, 900) j)
+        from generate_series(1, 300) i;
+        create table noise (id int primary key, body bytea);
+        alter table noise alter body set compression pglz;
+        insert into noise
+        select i, (select string_agg(sha512((i * 1000 + j)::text::bytea), '') from generate_series(1, 60) j)
+        from generate_series(1, 400) i;
+    """
+    with live_source(server, text, "analyze") as opened:
+        live = found(review_structure(opened, limits=LOW), "toast_compression")
+        has_lz4 = opened.connection.execute(
+            "select enumvals @> array['lz4'] from pg_settings where name = 'default_toast_compression'"
+        ).fetchone() == (True,)
+    with file_source(tmp_path, server, text) as opened:
+        copied = found(review_structure(opened, limits=LOW), "toast_compression")
+
+    assert [each.object for each in live] == (["public.lines"] if has_lz4 else [])
+    assert "public.noise" not in [each.object for each in copied]
+    assert all(each.verified for each in copied)
+
+
 def test_statements_that_return_long_values(tmp_path: Path, server: Server) -> None:
     """What a statement gives out of TOAST is counted in pages; filters and lengths are near misses."""
     workload = Workload(
@@ -458,6 +532,23 @@ def test_partitioning_that_prunes_nothing_is_shown_and_not_advised(tmp_path: Pat
     assert found(review, "partitioning") == []
     assert row["by"] == "range (at)"
     assert str(row["verdict"]).startswith("no: 99 % of the workload reads most of the partitions")
+
+
+def test_a_statement_that_never_ends_is_listed(tmp_path: Path, server: Server) -> None:
+    """A statement takes a tenth of the time at the most; the others are tried, and it is named."""
+    endless = "select count(*) from events a, events b, events c where a.id <> b.id and a.at > $1"
+    workload = Workload(
+        [
+            statement(endless, "'2020-01-01'", weight=5),
+            statement(OF_A_MONTH, "'2024-03-01'", "'2024-04-01'"),
+        ]
+    )
+    with file_source(tmp_path, server, EVENTS) as opened:
+        limits = replace(LOW, partition_s=10)
+        (advice,) = found(review_structure(opened, limits=limits, workload=workload), "partitioning")
+
+    assert "timeout" in advice.evidence[0].facts["statements_not_tried"][0]
+    assert "not tried" in advice.evidence[0].summary
 
 
 def test_partitioning_of_a_named_database_is_planned_without_rows(server: Server) -> None:

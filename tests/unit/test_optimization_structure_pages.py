@@ -44,4 +44,4 @@ def test_statement_has_a_header(name: str) -> None:
     header = sql.header(name)
 
     assert header[Path(name).stem]
-    assert header["needs"].startswith("PostgreSQL 13")
+    assert header["needs"].startswith(("PostgreSQL 13", "PostgreSQL 14"))

@@ -26,7 +26,11 @@ class Limits:
 
     *age_days* is how old the counters must be before "never" means anything. A bloat is said from
     *bloat_bytes* and *bloat_share* of the relation on, a padding from *padding_bytes* and *padding_share*
-    of the heap on. *lag* is how many times a table's own threshold its dead or changed rows must be.
+    of the heap on. *lag* is how many times a table's own threshold its dead or changed rows must be, and
+    *lag_rows* how many at the least. *held_s* is for how long vacuum must be held back.
+
+    What takes time: *exact_s* is for pgstattuple, *column_check_s* for counting a table's columns (ten times
+    that for all tables), *partition_s* for each way of partitioning (a tenth of it for a statement).
     """
 
     age_days: float = 7.0
@@ -46,6 +50,7 @@ class Limits:
     column_check_s: float = 10.0
     column_rows: int = 1_000
     partition_bytes: int = 20_000_000_000
+    partition_s: float = 60.0
     exact_s: float = 120.0
 
 

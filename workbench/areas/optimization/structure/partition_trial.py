@@ -41,7 +41,6 @@ _UNITS = (
 )
 _FEWEST, _MOST = 12, 64
 _RUNS = 3
-_STATEMENT_TIMEOUT_MS = 60_000
 _OPTIONS = "verbose, format json, summary"
 
 
@@ -50,26 +49,29 @@ def try_partitioning(
     candidate: Candidate,
     statements: Sequence[Statement],
     span: tuple[str, str] | None,
+    *,
+    limit_s: float = 60.0,
 ) -> PartitionTrial:
     """*candidate* built in the scratch copy behind *conn*, and each of *statements* on both tables.
 
     *span* is the least and the greatest moment where the copy has no rows. Each statement sees the
     partitioned table under the table's own name, in a transaction that is rolled back; what goes through a
-    view still reads the whole table, and counts as not pruned.
+    view still reads the whole table, and counts as not pruned. The heaviest statements come first; those that
+    *limit_s* leaves no time for are listed as not tried.
     """
-    conn.execute(
-        "select pg_catalog.set_config('statement_timeout', %s, false)", [f"{_STATEMENT_TIMEOUT_MS}ms"]
-    )
+    _limit_statements(conn, limit_s)
     try:
         trial = _built(conn, candidate, span)
         if trial.refused:
             return trial
-        outcomes = [each for one in statements if (each := _tried(conn, trial, one))]
+        _limit_statements(conn, limit_s / 10)
+        outcomes = list(_outcomes(conn, trial, statements, limit_s))
         tried = [each for each in outcomes if isinstance(each, StatementTrial)]
         untried = [each for each in outcomes if isinstance(each, str)]
         if not tried:
             return replace(trial, refused=untried[0] if untried else "no statement of the workload reads it")
         trial = replace(trial, statements=tried, untried=untried)
+        _limit_statements(conn, limit_s)
         return _retention(conn, trial) if trial.rows and candidate.way == "range" else trial
     except psycopg2.Error as exc:
         if conn.closed:
@@ -80,6 +82,25 @@ def try_partitioning(
             conn.execute(
                 composed.SQL("drop schema if exists {} cascade").format(composed.Identifier(_SCHEMA))
             )
+
+
+def _limit_statements(conn: Connection, limit_s: float) -> None:
+    conn.execute(
+        "select pg_catalog.set_config('statement_timeout', %s, false)", [f"{max(1, int(limit_s * 1000))}ms"]
+    )
+
+
+def _outcomes(
+    conn: Connection, trial: PartitionTrial, statements: Sequence[Statement], limit_s: float
+) -> Iterator[StatementTrial | str]:
+    deadline = time.monotonic() + limit_s
+    by_weight = sorted(statements, key=lambda each: -each.weight)
+    for number, statement in enumerate(by_weight):
+        if time.monotonic() > deadline:
+            yield f"{len(by_weight) - number} statements: no time was left"
+            return
+        if outcome := _tried(conn, trial, statement):
+            yield outcome
 
 
 # Built

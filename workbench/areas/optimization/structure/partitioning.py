@@ -270,6 +270,8 @@ def _summary(trial: PartitionTrial) -> str:
             f"{in_bytes(trial.delete_wal_bytes or 0)} of WAL, DROP {trial.drop_ms:.1f} ms and "
             f"{in_bytes(trial.drop_wal_bytes or 0)}"
         )
+    if trial.untried:
+        parts.append(f"not tried: {', '.join(trial.untried[:3])}")
     return "; ".join(parts) + "."
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 from psycopg2 import sql as composed
@@ -37,9 +36,10 @@ from workbench.areas.optimization.structure.partitioning import (
 )
 from workbench.areas.optimization.structure.reading import FOLDER, read_structure
 from workbench.areas.optimization.structure.rewriting import prove_waste
-from workbench.areas.optimization.structure.toast import prove_toast, toast_findings
+from workbench.areas.optimization.structure.toast import look_at_values, prove_toast, toast_findings
+from workbench.areas.optimization.structure.unjudged import not_judged, without_values
 from workbench.areas.optimization.structure.updates import hot_findings, try_updates, written_columns
-from workbench.areas.optimization.structure.use import use_findings, was_read
+from workbench.areas.optimization.structure.use import use_findings
 from workbench.areas.optimization.structure.vacuum import (
     activity_findings,
     age_findings,
@@ -55,7 +55,6 @@ from workbench.source import OpenSource
 
 _COUNTING_SCHEMA = "workbench_pgstattuple"
 _MOST_PROOFS = 20
-_NO_ROWS = "a copy of a named database has no rows to try it on"
 
 
 def review_structure(
@@ -101,7 +100,8 @@ def review_structure(
             *not_counted_columns,
             *not_updated,
             *not_tried,
-            *_not_judged(structure, bloat, limits),
+            *without_values(workload),
+            *not_judged(structure, bloat, limits),
         ],
     )
 
@@ -239,7 +239,9 @@ def _proved_layout(opened: OpenSource, structure: Structure, limits: Limits, vol
             for each in padded[:_MOST_PROOFS]
         ]
         if structure.is_live:
-            proved += [replace(each, unverified_because=_NO_ROWS) for each in long[:_MOST_PROOFS]]
+            proved += [
+                look_at_values(conn, each, by_root[each.object], engine) for each in long[:_MOST_PROOFS]
+            ]
         else:
             proved += [prove_toast(conn, each, by_root[each.object], engine) for each in long[:_MOST_PROOFS]]
     return [*filter(None, proved), *padded[_MOST_PROOFS:], *long[_MOST_PROOFS:]]
@@ -309,7 +311,11 @@ def _partition_trials(
                 )
                 continue
             with opened.scratch() as scratch:
-                trials.append(try_partitioning(scratch, candidate, workload.statements, span))
+                trials.append(
+                    try_partitioning(
+                        scratch, candidate, workload.statements, span, limit_s=limits.partition_s
+                    )
+                )
     except SourceError as exc:
         if not opened.read_only:
             raise
@@ -348,48 +354,3 @@ def _rows_at(opened: OpenSource) -> Iterator[tuple[Connection, str]]:
         return
     with opened.scratch() as scratch:
         yield scratch, opened.proved_on
-
-
-def _not_judged(structure: Structure, bloat: Mapping[int, Bloat], limits: Limits) -> list[str]:
-    """A line for everything that could not be told, with what to do about it."""
-    lines = []
-    server = structure.server
-    if not structure.is_live:
-        lines.append(
-            "activity (dead rows, vacuum, unused indexes, HOT updates): the database was just loaded by us, "
-            "and its counters tell of nothing else; name a live database"
-        )
-    elif server.is_replica:
-        lines.append(
-            "what vacuum is behind with: this server is a replica, and the primary counts it; name that"
-        )
-    if structure.is_live and server.counted_days < limits.age_days:
-        lines.append(
-            f"unused indexes and tables: the counters cover {server.counted}, and {limits.age_days:g} days "
-            "are asked for; look again later"
-        )
-    elif structure.is_live and not was_read(structure):
-        lines.append("unused indexes and tables: nothing at all was read since the counters began")
-    if structure.is_live and not server.sees_all_sessions:
-        lines.append(
-            "sessions of other roles that hold back vacuum: this role does not see their horizon; "
-            "grant pg_read_all_stats to it"
-        )
-    return lines + _not_known(structure, bloat)
-
-
-def _not_known(structure: Structure, bloat: Mapping[int, Bloat]) -> list[str]:
-    by_reason: dict[tuple[str, str], list[str]] = {}
-    for table in structure.tables:
-        for kind, oid, title in (
-            ("the bloat of tables", table.oid, table.title),
-            ("the bloat of TOAST tables", table.toast_oid, table.title),
-            *(("the bloat of indexes", index.oid, index.title) for index in table.indexes),
-        ):
-            known = bloat.get(oid)
-            if known and known.how == "not known" and known.size_bytes:
-                by_reason.setdefault((kind, known.because), []).append(title)
-    return [
-        f"{kind}: {because}: {', '.join(names[:5])}{f' and {len(names) - 5} more' if len(names) > 5 else ''}"
-        for (kind, because), names in by_reason.items()
-    ]

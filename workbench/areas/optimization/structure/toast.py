@@ -21,6 +21,7 @@ COMPRESSION = "toast_compression"
 UNCOMPRESSED = "toast_uncompressed"
 _SAMPLED_ROWS = 2_000
 _LONG = 18  # what a pointer to a value out of line takes
+_SAMPLE_TIMEOUT = "30s"
 _RUNS = 5
 _SIDES = ("workbench_before", "workbench_after")
 _AFTER = _SIDES[1]
@@ -125,6 +126,43 @@ def prove_toast(
     if not holds:
         return None
     return replace(finding, verified=True, unverified_because="", evidence=evidence)
+
+
+def look_at_values(
+    conn: Connection, finding: Finding, tables: Sequence[TableFacts], engine: str
+) -> Finding | None:
+    """*finding* about a named database, with what sampled values show; read-only.
+
+    None where the values that it says are compressed are not: another method would not shrink them either.
+    """
+    unproved = replace(finding, unverified_because="a copy of a named database has no rows to try it on")
+    if finding.check != COMPRESSION:
+        return unproved
+    table = max(tables, key=lambda table: (table.toast_bytes, table.title))
+    question = composed.SQL(sql.read(f"{FOLDER}/sampled_compression.sql"))
+    share = min(100.0, 100.0 * 2 * _SAMPLED_ROWS / max(table.rows or 1.0, 1.0))
+    values = compressed = 0
+    try:
+        for column in long_columns(tables):
+            statement = question.format(
+                column=composed.Identifier(column.name or ""),
+                table=composed.Identifier(table.schema, table.name),
+                share=composed.Literal(share),
+                rows=composed.Literal(_SAMPLED_ROWS),
+            )
+            with rolled_back(conn, {"statement_timeout": _SAMPLE_TIMEOUT}):
+                row = conn.execute(statement).fetchone()
+            values += row[0] if row else 0
+            compressed += row[1] if row else 0
+    except psycopg2.Error:
+        if conn.closed:
+            raise
+        return unproved
+    if values and compressed < 0.1 * values:
+        return None
+    summary = f"Of {values} sampled values of more than 2,000 bytes {compressed} are compressed."
+    facts = {"values": values, "compressed": compressed, "table": table.title}
+    return replace(unproved, evidence=(Evidence("sampled", summary, engine, facts),))
 
 
 def _stored_both_ways(conn: Connection, tables: Sequence[TableFacts], method: str) -> dict[str, Any]:

@@ -343,8 +343,10 @@ def _release(blocker: Row) -> str:
 def _when(structure: Structure, moment: Any, done: str) -> str:
     if moment is None:
         return f"not {done} in {structure.server.counted}"
-    days = (structure.server.asked_at - moment).total_seconds() / 86_400
-    return f"last {done} {days:.1f} days ago" if days >= 1 else f"last {done} {days * 24:.1f} hours ago"
+    hours = (structure.server.asked_at - moment).total_seconds() / 3600
+    if hours >= 24:
+        return f"last {done} {hours / 24:.1f} days ago"
+    return f"last {done} {hours:.1f} hours ago" if hours >= 1 else f"last {done} less than an hour ago"
 
 
 def _counters(source: str, summary: str, facts: Mapping[str, Any]) -> dict[str, Any]:
