@@ -15,8 +15,9 @@ from workbench.engines.postgres import Connection
 from workbench.proof.plans import rolled_back, set_local
 from workbench.proof.workload.model import Statement
 from workbench.proof.workload.resolve import Refusal, Resolved, resolve
+from workbench.proof.workload.scopes import ColumnOf, Relation
 from workbench.proof.workload.syntax import runnable
-from workbench.proof.workload.uses import ColumnOf, Relation, Use, table_names, uses_of
+from workbench.proof.workload.uses import Use, table_names, uses_of
 
 SKEWED = 10.0  # a value that many times as frequent as another is planned as a case of its own
 _SELDOM = 0.01  # a most common value below that share of the rows is none to tell apart

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import UnionType
 from typing import Any, Literal
 
 from pglast import ast
 from pglast.enums import A_Expr_Kind
 
+from workbench.proof.workload.scopes import ColumnOf, Outputs, Relation, Scope, TableColumns, renamed
 from workbench.proof.workload.syntax import children, nodes
 
 Role = Literal[
@@ -33,15 +34,6 @@ _SEARCHES = frozenset(("to_tsquery", "plainto_tsquery", "phraseto_tsquery", "web
 
 
 @dataclass(frozen=True)
-class ColumnOf:
-    """A column of a relation by its OID; *through* is the function that it is seen through, as ``lower``."""
-
-    relation: int
-    name: str
-    through: str = ""
-
-
-@dataclass(frozen=True)
 class Use:
     """A place of a parameter. *place* counts the members of a list, *alias* tells a table's uses apart."""
 
@@ -50,65 +42,6 @@ class Use:
     column: ColumnOf | None = None
     place: int = 0
     alias: str = ""
-
-
-@dataclass(frozen=True)
-class Relation:
-    """A table that a statement names."""
-
-    oid: int
-    columns: Mapping[str, int]  # name → place
-    view: Any = field(default=None, repr=False)  # the tree of its query, where it is one
-
-
-@dataclass(frozen=True)
-class _Named(Mapping[str, "tuple[ColumnOf, str] | None"]):
-    """The columns of a table that goes by an alias; nothing is copied, for a table may have 1,600."""
-
-    relation: Relation
-    alias: str
-
-    def __getitem__(self, name: str) -> tuple[ColumnOf, str]:
-        if name not in self.relation.columns:
-            raise KeyError(name)
-        return ColumnOf(self.relation.oid, name), self.alias
-
-    def __contains__(self, name: object) -> bool:
-        return name in self.relation.columns
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.relation.columns)
-
-    def __len__(self) -> int:
-        return len(self.relation.columns)
-
-
-Outputs = Mapping[str, tuple[ColumnOf, str] | None]
-
-
-@dataclass
-class _Scope:
-    """The names that an expression sees: sources by alias, queries of WITH, and what is around it."""
-
-    around: _Scope | None = None
-    sources: dict[str, Outputs] = field(default_factory=dict)
-    queries: dict[str, Outputs] = field(default_factory=dict)
-
-    def query(self, name: str) -> Outputs | None:
-        if name in self.queries:
-            return self.queries[name]
-        return self.around.query(name) if self.around else None
-
-    def column(self, names: tuple[str, ...]) -> tuple[ColumnOf, str] | None:
-        """The column that *names* mean, with its alias; None where they are none of a table's."""
-        *qualifiers, name = names
-        if qualifiers:
-            holders = [self.sources[qualifiers[-1]]] if qualifiers[-1] in self.sources else []
-        else:
-            holders = [source for source in self.sources.values() if name in source]
-        if holders:  # several where it is joined by its name
-            return holders[0].get(name)
-        return self.around.column(names) if self.around else None
 
 
 def table_names(tree: Any) -> Iterator[tuple[str, str]]:
@@ -121,7 +54,7 @@ def table_names(tree: Any) -> Iterator[tuple[str, str]]:
 def uses_of(tree: Any, relations: Mapping[tuple[str, str], Relation]) -> list[Use]:
     """What the parameters of *tree* are used for; *relations* are the tables by their written names."""
     reader = _Reader(relations)
-    reader.statement(tree, _Scope())
+    reader.statement(tree, Scope())
     return reader.uses
 
 
@@ -130,9 +63,9 @@ class _Reader:
         self.relations = relations
         self.uses: list[Use] = []
 
-    def statement(self, node: Any, around: _Scope) -> Outputs:
+    def statement(self, node: Any, around: Scope) -> Outputs:
         """Read the statement *node* among the names *around*; the columns that it gives out."""
-        scope = _Scope(around)
+        scope = Scope(around)
         for query in getattr(getattr(node, "withClause", None), "ctes", None) or ():
             outputs = self.statement(query.ctequery, scope)
             names = [each.sval for each in query.aliascolnames or ()] or list(outputs)
@@ -156,7 +89,7 @@ class _Reader:
         self._free(getattr(node, "returningList", None) or getattr(returning, "exprs", None), scope)
         return target
 
-    def _select(self, node: Any, scope: _Scope) -> Outputs:
+    def _select(self, node: Any, scope: Scope) -> Outputs:
         outputs: Outputs = {}
         if node.op:
             outputs = self.statement(node.larg, scope)
@@ -173,7 +106,7 @@ class _Reader:
         self._count(node.limitOffset, "offset", scope)
         return outputs or self._outputs(node.targetList, scope)
 
-    def _outputs(self, targets: Any, scope: _Scope) -> Outputs:
+    def _outputs(self, targets: Any, scope: Scope) -> Outputs:
         found: dict[str, tuple[ColumnOf, str] | None] = {}
         for target in targets or ():
             value: Any = getattr(target, "val", None)
@@ -187,7 +120,7 @@ class _Reader:
                 found[name] = scope.column(names) if names else None
         return found
 
-    def _insert(self, node: Any, target: Outputs, scope: _Scope) -> None:
+    def _insert(self, node: Any, target: Outputs, scope: Scope) -> None:
         columns = [each.name for each in node.cols or ()] or list(target)
         select = node.selectStmt
         if _is(select, ast.SelectStmt) and select.valuesLists:
@@ -200,7 +133,7 @@ class _Reader:
             self._written(node.onConflictClause.targetList, target, scope)
             self._condition(node.onConflictClause.whereClause, scope)
 
-    def _merge(self, node: Any, target: Outputs, scope: _Scope) -> None:
+    def _merge(self, node: Any, target: Outputs, scope: Scope) -> None:
         self._source(node.sourceRelation, scope)
         self._condition(node.joinCondition, scope)
         for clause in node.mergeWhenClauses or ():
@@ -208,15 +141,15 @@ class _Reader:
             self._written(clause.targetList if clause.values is None else (), target, scope)
             self._free(clause.values, scope)
 
-    def _written(self, targets: Any, target: Outputs, scope: _Scope) -> None:
+    def _written(self, targets: Any, target: Outputs, scope: Scope) -> None:
         for each in targets or ():
             self._value_of(each.val, target.get(each.name), "written", scope)
 
-    def _sources(self, items: Any, scope: _Scope) -> None:
+    def _sources(self, items: Any, scope: Scope) -> None:
         for each in items or ():
             self._source(each, scope)
 
-    def _source(self, item: Any, scope: _Scope) -> None:
+    def _source(self, item: Any, scope: Scope) -> None:
         if _is(item, ast.JoinExpr):
             self._source(item.larg, scope)
             self._source(item.rarg, scope)
@@ -226,11 +159,11 @@ class _Reader:
             query = None if item.schemaname else scope.query(item.relname)
             relation = self.relations.get((item.schemaname or "", item.relname))
             outputs = query if query is not None else self._relation(relation, alias)
-            scope.sources[alias] = _renamed(outputs, item.alias)
+            scope.sources[alias] = renamed(outputs, item.alias)
         elif _is(item, ast.RangeSubselect):
             outputs = self.statement(item.subquery, scope)
             if item.alias:
-                scope.sources[item.alias.aliasname] = _renamed(outputs, item.alias)
+                scope.sources[item.alias.aliasname] = renamed(outputs, item.alias)
         else:
             self._free(item, scope)
 
@@ -238,24 +171,24 @@ class _Reader:
         if relation is None:
             return {}
         if relation.view is None:
-            return _Named(relation, alias)
-        outputs = self.statement(relation.view, _Scope())
+            return TableColumns(relation, alias)
+        outputs = self.statement(relation.view, Scope())
         return dict(zip(relation.columns, outputs.values(), strict=False))
 
-    def _count(self, node: Any, role: Role, scope: _Scope) -> None:
+    def _count(self, node: Any, role: Role, scope: Scope) -> None:
         inner = _bare(node)
         if _is(inner, ast.ParamRef):
             self.uses.append(Use(inner.number, role))
         else:
             self._free(node, scope)
 
-    def _free(self, node: Any, scope: _Scope) -> None:
+    def _free(self, node: Any, scope: Scope) -> None:
         self._walk(node, "free", scope)
 
-    def _condition(self, node: Any, scope: _Scope) -> None:
+    def _condition(self, node: Any, scope: Scope) -> None:
         self._walk(node, "unknown", scope)
 
-    def _walk(self, node: Any, role: Role, scope: _Scope) -> None:
+    def _walk(self, node: Any, role: Role, scope: Scope) -> None:
         """Take down the parameters in *node*; those of no comparison have *role*."""
         if _is(node, tuple | list):
             for each in node:
@@ -274,7 +207,7 @@ class _Reader:
             for each in children(node):
                 self._walk(each, role, scope)
 
-    def _compared(self, node: Any, role: Role, scope: _Scope) -> None:
+    def _compared(self, node: Any, role: Role, scope: Scope) -> None:
         operator = node.name[-1].sval
         left, right = node.lexpr, node.rexpr
         if _is(left, ast.RowExpr):
@@ -292,7 +225,7 @@ class _Reader:
         self._pair(node, operator, left, right, role, scope)
 
     def _pair(
-        self, node: Any, operator: str, left: Any, right: Any, role: Role, scope: _Scope, place: int = 0
+        self, node: Any, operator: str, left: Any, right: Any, role: Role, scope: Scope, place: int = 0
     ) -> None:
         """A comparison of two expressions, in whichever of them the column stands."""
         column, value = self._column(left, scope), right
@@ -307,7 +240,7 @@ class _Reader:
         self._value_of(value, column, told, scope, place)
 
     def _value_of(
-        self, value: Any, column: tuple[ColumnOf, str] | None, role: Role, scope: _Scope, place: int = 0
+        self, value: Any, column: tuple[ColumnOf, str] | None, role: Role, scope: Scope, place: int = 0
     ) -> None:
         """*value* stands for one of *column*, in that *role*."""
         inner = _bare(value)
@@ -334,7 +267,7 @@ class _Reader:
             if _is(inner := _bare(each), ast.ParamRef):
                 self.uses.append(Use(inner.number, role, column[0], 0, column[1]))
 
-    def _column(self, node: Any, scope: _Scope) -> tuple[ColumnOf, str] | None:
+    def _column(self, node: Any, scope: Scope) -> tuple[ColumnOf, str] | None:
         """The column that *node* shows, as it is or through a function that a value can be put through."""
         inner = node
         while _is(inner, ast.TypeCast | ast.CollateClause):
@@ -368,15 +301,6 @@ class _Reader:
 def _is(node: Any, kind: type | UnionType) -> bool:
     """isinstance, without telling the type checker, to whom all of pglast's attributes are optional."""
     return isinstance(node, kind)
-
-
-def _renamed(outputs: Outputs, alias: Any) -> Outputs:
-    """*outputs* under the names that *alias* gives to its columns, where it does."""
-    given = [each.sval for each in getattr(alias, "colnames", None) or ()]
-    if not given:
-        return outputs
-    names = [*given, *list(outputs)[len(given) :]]
-    return dict(zip(names, outputs.values(), strict=False))
 
 
 def _role(node: Any, operator: str, column_right: bool) -> Role:
