@@ -17,9 +17,15 @@ from bson import json_util
 from pymongo.database import Database
 
 from workbench.areas.optimization import collections as area
-from workbench.areas.optimization.collections.recorded import recorded_by_log, recorded_by_profiler
-from workbench.areas.optimization.collections.review import drop_candidates
-from workbench.areas.optimization.collections.slow import said_operation, slow_operations
+from workbench.areas.optimization.collections.findings import is_noticed
+from workbench.areas.optimization.collections.reasons import Reason
+from workbench.areas.optimization.collections.recorded import (
+    Recorded,
+    recorded_by_log,
+    recorded_by_profiler,
+)
+from workbench.areas.optimization.collections.review import Reviewed, drop_candidates
+from workbench.areas.optimization.collections.slow import SlowOperation, said_operation, slow_operations
 from workbench.catalog.collections import Operation
 from workbench.catalog.observed_operations import of_pipeline
 from workbench.documents.source import scratch_source
@@ -422,6 +428,41 @@ def test_views_time_series_and_empty_collections_are_left_alone(
     assert review.operations
     assert review.indexes == ()
     assert review.drops == ()
+
+
+def test_an_operation_is_noticed_by_its_time_or_its_share_and_only_with_a_reason() -> None:
+    """100 ms a call, or a twentieth of all the time, and a reason: else it is a row and no finding."""
+    reason = (Reason("collection_scan", "it reads all", "an index"),)
+    slow = SlowOperation(
+        Operation("orders", "find", {"a": 1}), "profiler", calls=10, total_ms=50.0, share=0.01
+    )
+
+    assert not is_noticed(Reviewed(slow, reason))
+    assert is_noticed(Reviewed(replace(slow, share=0.2), reason))
+    assert is_noticed(Reviewed(replace(slow, total_ms=2_000.0), reason))
+    assert not is_noticed(Reviewed(replace(slow, share=0.2), ()))
+
+
+def test_operations_of_long_filters_are_different_findings() -> None:
+    """A title is cut, and two operations that differ behind the cut are still two objects."""
+    reason = (Reason("collection_scan", "it reads all", "an index"),)
+    slow = [
+        SlowOperation(Operation("orders", "find", {"f" * 300 + end: 1}), "profiler", calls=1, share=0.5)
+        for end in "ab"
+    ]
+    review = area.OperationsReview(
+        "shop",
+        "shop",
+        "MongoDB",
+        Recorded("profiler"),
+        tuple(Reviewed(each, reason) for each in slow),
+        (),
+        (),
+    )
+    findings = area.findings_of(review)
+
+    assert len({each.id for each in findings}) == 2
+    assert all(len(each.title) < 250 for each in findings)
 
 
 def test_d99_a_source_without_collections_is_an_error_that_says_so(tmp_path: Path) -> None:

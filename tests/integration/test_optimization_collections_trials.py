@@ -166,6 +166,16 @@ def test_a_sample_is_said_to_be_one(review: Review) -> None:
         review({"find": {"no": 1}}, most_documents=0)
 
 
+def test_what_the_deadline_leaves_is_said_not_to_be_proved(review: Review) -> None:
+    """Past the deadline nothing is copied: the advice stays, not proved, and a note says why."""
+    seen = review({"find": {"customer": "<int>"}}, deadline_s=0.0)
+
+    assert [(each.accepted, each.because) for each in seen.indexes] == [
+        (False, "not proved: the deadline was reached before")
+    ]
+    assert any("deadline" in note for note in seen.notes)
+
+
 def test_an_open_range_is_run_with_values_that_give_what_was_recorded(
     shop: tuple[Database[Document], MongoServer],
 ) -> None:

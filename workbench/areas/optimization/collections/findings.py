@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -26,6 +27,7 @@ SLOW, MISSING, NEEDLESS, UNUSED = (
 PAGES = tuple(f"docs/checks/optimization_{check}.md" for check in (SLOW, MISSING, NEEDLESS, UNUSED))
 NOTICED_MS = 100.0  # of one call
 NOTICED_SHARE = 0.05  # of the time of all operations that were recorded
+_SAID = 160  # characters of an operation in a title
 _SERIOUS = frozenset(["collection_scan", "sort_in_memory", "javascript", "join_without_index"])
 _DROPPED = {"duplicate": NEEDLESS, "redundant": NEEDLESS, "superseded": NEEDLESS, "unused": UNUSED}
 
@@ -53,7 +55,7 @@ def is_noticed(each: Reviewed) -> bool:
 
 def _slow(each: Reviewed, review: OperationsReview) -> Finding:
     slow, operation = each.slow, each.slow.operation
-    said = said_operation(operation)
+    said = _short(said_operation(operation))
     kinds = {reason.kind for reason in each.reasons}
     severity: Severity = "warn" if kinds & _SERIOUS else "info"
     measured = (
@@ -77,6 +79,13 @@ def _slow(each: Reviewed, review: OperationsReview) -> Finding:
         unverified_because="" if slow.calls else "it was declared, and no call of it is on record",
         evidence=(Evidence("operations", measured, review.looked_at_on, slow_facts(each)),),
     )
+
+
+def _short(said: str) -> str:
+    """*said*, cut where it is long, and still another than any other that is cut."""
+    if len(said) <= _SAID:
+        return said
+    return f"{said[:_SAID]}… {hashlib.sha256(said.encode()).hexdigest()[:8]}"
 
 
 def _sentence(text: str) -> str:

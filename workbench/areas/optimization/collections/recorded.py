@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -150,8 +151,8 @@ def recorded_by_log(path: str | Path, database: str) -> Recorded:
 
     Raises SourceError where the file cannot be read, BadInput where it is no such log.
     """
-    entries: list[Mapping[str, Any]] = []
-    elsewhere = unread = lines = 0
+    entries: deque[Mapping[str, Any]] = deque(maxlen=MOST_ENTRIES)
+    elsewhere = unread = lines = found = 0
     try:
         with _opened(Path(path)) as log:
             for number, line in enumerate(log, 1):
@@ -169,6 +170,7 @@ def recorded_by_log(path: str | Path, database: str) -> Recorded:
                         unread += 1
                     elif str(entry.get("ns", "")).partition(".")[0] == database:
                         entries.append(entry)
+                        found += 1
                     else:
                         elsewhere += 1
     except (OSError, EOFError) as exc:
@@ -182,6 +184,8 @@ def recorded_by_log(path: str | Path, database: str) -> Recorded:
     notes += (
         [f"{elsewhere:,} slow queries of {name} are on other databases than {database}"] if elsewhere else []
     )
+    if found > MOST_ENTRIES:
+        notes.append(f"of {found:,} slow queries of {name} the last {MOST_ENTRIES:,} are looked at")
     missing = None
     if not entries:
         hint = (
@@ -189,7 +193,7 @@ def recorded_by_log(path: str | Path, database: str) -> Recorded:
             'db.setProfilingLevel(0, {"slowms": 100}) logs what takes 100 ms and more'
         )
         missing = FeatureUnavailable(_FEATURE, name, hint=hint)
-    return Recorded(name, tuple(entries[-MOST_ENTRIES:]), notes=tuple(notes), missing=missing)
+    return Recorded(name, tuple(entries), notes=tuple(notes), missing=missing)
 
 
 def _opened(path: Path) -> BinaryIO | gzip.GzipFile:

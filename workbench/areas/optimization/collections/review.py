@@ -251,7 +251,12 @@ def _decided(
         needless = list(drops.get(collection.name, ()))
         theirs = [each for each in asked if each.collection == collection.name]
         shape = shapes.get(collection.name)
-        if collection.kind != "collection" or shape is None or not (wanted or needless or theirs):
+        curious = any(
+            each.operation.collection == collection.name
+            and (not each.calls or reasons_of(each, source.catalog, shapes))
+            for each in slow
+        )
+        if collection.kind != "collection" or shape is None or not (wanted or needless or curious):
             continue
         if opened.server is None or not tried:
             why = f": {opened.why_no_server}" if opened.server is None else ""
