@@ -92,7 +92,7 @@ def special_candidates(
     *constants* says that the literals of the statement are its own and not values that somebody put in:
     only then they may stand in the condition of a partial index.
     """
-    found = set(_on_expressions(use))
+    found = set(_on_expressions(use, table))
     found.update(_other_methods(use, table, list(classes)))
     found.update(_hashes(use, table))
     found.update(_block_ranges(use, table))
@@ -102,16 +102,16 @@ def special_candidates(
     return found
 
 
-def _on_expressions(use: Use) -> Iterator[IndexDefinition]:
+def _on_expressions(use: Use, table: TableFacts) -> Iterator[IndexDefinition]:
     equal = [
         Key(each.left.column[1])
         for each in use.conditions
-        if each.comparison == "equal" and each.left.column and not each.left.casts and each.right
+        if each.comparison == "equal" and each.left.column and each.right and is_plain(each, table.columns)
     ]
     for each in use.conditions:
-        if each.comparison not in ("equal", "range", "prefix") or (each.left.column and not each.left.casts):
+        if each.comparison not in ("equal", "range", "prefix") or each.right is None or within_row(each):
             continue
-        if len({column for _, column in each.left.columns}) < 1 or each.right is None:
+        if not each.left.columns or is_plain(each, table.columns):
             continue
         key = Key(each.left.text, is_expression=True)
         yield IndexDefinition(use.schema, use.table, (key,))
