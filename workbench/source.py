@@ -19,7 +19,7 @@ import subprocess
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
@@ -345,6 +345,31 @@ def _copy(server: Server, base: str, load: LoadReport | None, label: str) -> Ite
     owner, access = (load.role, script.as_loader(server, load)) if load else (None, server)
     with server.scratch_database(template=base, owner=owner, label=label) as name:
         yield access, name
+
+
+@contextlib.contextmanager
+def changed_copy(opened: OpenSource, change: Callable[[Connection], None]) -> Iterator[OpenSource]:
+    """*opened* as it would be after *change*, in copies that are dropped after the block.
+
+    Raises SourceError for a named database, whose copy has no rows.
+    """
+    if opened.read_only:
+        raise SourceError(f"{opened.source.spec}: a copy of a named database has no rows to change")
+    with _copy(opened.server, opened.base, opened.load, "changed") as (access, base):
+        with access.session(base) as conn:
+            change(conn)
+        with (
+            _copy(opened.server, base, opened.load, "source") as (_, name),
+            access.session(name) as conn,
+        ):
+            yield replace(
+                opened,
+                connection=conn,
+                sql_url=access.url(name),
+                _make_base=lambda: base,
+                _base=base,
+                _held=contextlib.ExitStack(),
+            )
 
 
 @contextlib.contextmanager

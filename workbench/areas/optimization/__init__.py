@@ -1,9 +1,11 @@
 """Optimization: which indexes, which statements, which structure, each recommendation proved."""
 
-from workbench.areas.optimization.charts import cost_figure, search_figure
+from workbench.areas.optimization.anew import found_again, keys_only
+from workbench.areas.optimization.charts import cost_chart, search_chart
 from workbench.areas.optimization.index_findings import (
     advice_in_words,
     index_findings,
+    record_anew,
     record_indexes,
     take_home_script,
     trial_in_words,
@@ -14,9 +16,11 @@ from workbench.areas.optimization.index_tables import (
     grown_rows,
     index_rows,
     indexes_as_dict,
+    noted,
     rejected_rows,
     trial_rows,
     tried_rows,
+    unread_rows,
     workload_rows,
     write_rows,
 )
@@ -29,6 +33,7 @@ from workbench.areas.optimization.indexes import (
     prove_indexes,
 )
 from workbench.areas.optimization.recording import (
+    looked_at_of,
     record_slow,
     record_structure,
     slow_as_dict,
@@ -50,23 +55,28 @@ __all__ = [
     "advice_in_words",
     "advise_indexes",
     "at_volumes",
-    "cost_figure",
+    "cost_chart",
     "cost_rows",
     "default_rows",
     "drop_rows",
+    "found_again",
     "grown_rows",
     "index_findings",
     "index_rows",
     "indexes_as_dict",
+    "keys_only",
+    "looked_at_of",
+    "noted",
     "prove_indexes",
     "reason_table",
+    "record_anew",
     "record_indexes",
     "record_slow",
     "record_structure",
     "rejected_rows",
     "review_structure",
     "rewrite_table",
-    "search_figure",
+    "search_chart",
     "slow_as_dict",
     "slow_picture",
     "slow_queries",
@@ -77,6 +87,7 @@ __all__ = [
     "trial_in_words",
     "trial_rows",
     "tried_rows",
+    "unread_rows",
     "workload_of",
     "workload_rows",
     "write_rows",

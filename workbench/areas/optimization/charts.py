@@ -18,9 +18,10 @@ _MOST_BARS = 25
 _LONGEST_NAME = 40
 
 
-def cost_figure(advised: Advised) -> Figure:
+def _cost_figure(advised: Advised) -> Figure:
     """The weighted planner's cost of each statement without and with the set, the dearest first."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import EngFormatter
 
     ranked = sorted(advised.advice.statements, key=lambda each: -each.statement.weight * each.before)
     shown = ranked[:_MOST_BARS]
@@ -32,7 +33,8 @@ def cost_figure(advised: Advised) -> Figure:
     axes.barh(places, before, height=0.8, color=_BEFORE, label="without")
     axes.barh(places, after, height=0.45, color=_AFTER, label="with the advised indexes")
     axes.set_yticks(places, [_short(each.statement.name) for each in shown])
-    axes.invert_yaxis()
+    axes.set_ylim(len(shown) - 0.4, -0.6)
+    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     axes.set_xlabel("weight times planner's cost")
     if len(ranked) > len(shown):
         axes.set_title(f"the {len(shown)} dearest of {len(ranked)} statements", fontsize=9)
@@ -42,7 +44,7 @@ def cost_figure(advised: Advised) -> Figure:
     return figure
 
 
-def search_figure(stages: Sequence[Stage]) -> Figure:
+def _search_figure(stages: Sequence[Stage]) -> Figure:
     """The best set so far and the bound, over the planner calls that they took."""
     from matplotlib.figure import Figure
 
@@ -61,13 +63,13 @@ def search_figure(stages: Sequence[Stage]) -> Figure:
 
 
 def cost_chart(advised: Advised) -> str:
-    """`cost_figure` as SVG."""
-    return _as_svg(cost_figure(advised))
+    """The weighted cost of each statement without and with the set, the dearest first, as SVG."""
+    return _as_svg(_cost_figure(advised))
 
 
 def search_chart(stages: Sequence[Stage]) -> str:
-    """`search_figure` as SVG."""
-    return _as_svg(search_figure(stages))
+    """The best set so far and the bound, over the planner calls that they took, as SVG."""
+    return _as_svg(_search_figure(stages))
 
 
 def _as_svg(figure: Figure) -> str:

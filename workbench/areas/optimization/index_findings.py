@@ -21,11 +21,18 @@ _CLAIM_CHEAPER = "The advised indexes make the workload cheaper by the planner's
 _CLAIM_BOUND = "No set of the same candidates within the budget is much cheaper than the advised one"
 _CLAIM_FASTER = "The advised indexes make the workload faster on a copy with rows"
 _CLAIM_SAME = "Every statement gives the same rows with the indexes and without"
+_CLAIM_ANEW = "Found anew, without the design's own, the indexes make the workload faster"
+_CLAIM_REFUSED = "What costs alone would advise was tried, refused, and is not recommended"
 _CLAIM_NONE = "No further index makes the workload cheaper"
 
 
 def index_findings(advised: Advised, trial: Trial | None) -> list[Finding]:
-    """A finding an index to create, and one an existing index that another one makes superfluous."""
+    """A finding an index to create, and one an existing index that another one makes superfluous.
+
+    Of a set that the trial refused nothing is found.
+    """
+    if trial is not None and not trial.accepted:
+        return []
     tried = {each.name: each for each in trial.indexes} if trial else {}
     return [*_to_create(advised, trial, tried), *_to_drop(advised, trial, tried)]
 
@@ -46,7 +53,7 @@ def _to_create(advised: Advised, trial: Trial | None, tried: dict[str, IndexTria
             object=qualified(definition.schema, definition.table, named.name),
             title=f"an index would serve {len(each.statements)} "
             f"statement{'' if len(each.statements) == 1 else 's'}: {described(definition)}",
-            why=f"It brings {each.share:.0%} of what the advised set saves, in {in_words(each.index.size_bytes)}; "
+            why=f"It brings {each.share:.0%} of what the set saves, in {in_words(each.index.size_bytes)}; "
             f"used by: {users}.",
             fix=_script(advised.take_home[number].do, advised.take_home[number].notes),
             verified=proved,
@@ -186,6 +193,23 @@ def record_indexes(
         )
 
 
+def record_anew(results: AreaResults, advised: Advised, trial: Trial | None) -> None:
+    """Put what was found without the source's own indexes into *results*: a claim and files, no finding."""
+    advice = advised.advice
+    said = f"{advice.relative_cost:.1%} of the cost that keys alone leave; bound {advice.bound:.1%}"
+    results.add_fact("Indexes found anew", len(advice.recommended), said)
+    if trial is not None:
+        results.add_proof(
+            _CLAIM_ANEW, trial.accepted, trial.engine, detail="; ".join(trial_in_words(trial)[:3])
+        )
+    results.add_artifact(
+        "indexes-anew.sql", take_home_script(advised, trial), "indexes as if there were keys alone"
+    )
+    results.add_artifact(
+        "costs-anew.svg", cost_chart(advised), "costs with them, and with keys alone", cover=True
+    )
+
+
 def _claims(results: AreaResults, advised: Advised, trial: Trial | None) -> None:
     advice = advised.advice
     said = f"{advice.relative_cost:.1%} of the cost; bound {advice.bound:.1%}; {advice.whatif_calls:,} plans"
@@ -198,6 +222,10 @@ def _claims(results: AreaResults, advised: Advised, trial: Trial | None) -> None
             detail=said,
             why_not="" if close else "the search ended before it could tell",
         )
+        return
+    if trial is not None and not trial.accepted:
+        words = "; ".join(trial_in_words(trial)[:3])
+        results.add_proof(_CLAIM_REFUSED, True, trial.engine, detail=f"planned: {said}; measured: {words}")
         return
     results.add_proof(_CLAIM_CHEAPER, advice.relative_cost < 1, advised.planned_on, detail=said)
     close = advice.gap <= CLOSE

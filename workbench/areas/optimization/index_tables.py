@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from pglast.parser import scan
+
 from workbench.areas.optimization.indexes import Advised, Grown
 from workbench.areas.optimization.sizes import in_words
 from workbench.catalog.model import qualified, quoted
@@ -25,10 +27,27 @@ def workload_rows(workload: Workload) -> list[dict[str, Any]]:
             "mean_ms": round(each.observed.mean_ms, 2) if each.observed else None,
             "values": "known" if each.values else "none needed" if each.values == () else "any",
             "where": each.where,
-            "sql": " ".join(each.sql.split())[:_MOST_SHOWN],
+            "sql": _one_line(each.sql),
         }
         for each in workload.statements
     ]
+
+
+def unread_rows(workload: Workload) -> list[dict[str, Any]]:
+    """A statement that could not be read a row: where it stands, and why."""
+    return [{"where": each.where, "statement": each.name, "why": each.reason} for each in workload.unread]
+
+
+def noted(lines: Iterable[str]) -> list[dict[str, Any]]:
+    """Lines as rows of a table."""
+    return [{"note": line} for line in lines]
+
+
+def _one_line(text: str) -> str:
+    """*text* from behind its leading comments, as far as it fits a table."""
+    begins = (each.start for each in scan(text) if each.name not in ("SQL_COMMENT", "C_COMMENT"))
+    words = " ".join(text[next(begins, 0) :].split())
+    return words if len(words) <= _MOST_SHOWN else words[:_MOST_SHOWN] + " …"
 
 
 def index_rows(advised: Advised, trial: Trial | None = None) -> list[dict[str, Any]]:

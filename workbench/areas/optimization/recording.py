@@ -13,9 +13,13 @@ from workbench.areas.optimization.slow import (
     slow_table,
 )
 from workbench.areas.optimization.structure import StructureReview
+from workbench.catalog.reflect import reflect
 from workbench.diagrams import DrawingFailed
+from workbench.documents.opening import OpenModel
+from workbench.documents.opening import looked_at_of as documents_looked_at
+from workbench.proof.looked_at import looked_at
 from workbench.proof.plain import as_json
-from workbench.proof.results import AreaResults
+from workbench.proof.results import AreaResults, LookedAt
 from workbench.proof.slow.model import SlowStatement
 from workbench.proof.workload import Workload
 from workbench.source import OpenSource
@@ -23,6 +27,13 @@ from workbench.source import OpenSource
 _CLAIM_REWRITES = "Each accepted rewrite gives the same rows and is faster"
 _CLAIM_STRUCTURE = "Each finding on structure was proved on a copy, or says why not"
 _MOST_PICTURES = 10
+
+
+def looked_at_of(opened: OpenModel) -> LookedAt:
+    """The source in the report's words: its tables where it has any, else its collections."""
+    if opened.rows is None:
+        return documents_looked_at(opened, {})
+    return looked_at(opened.rows, reflect(opened.rows.connection))
 
 
 def slow_as_dict(workload: Workload, found: Sequence[SlowStatement]) -> dict[str, Any]:

@@ -26,7 +26,7 @@ _MOST = 1_000
 
 
 def workload_of(opened: OpenSource, named: str = "", *, most: int = _MOST) -> Workload:
-    """The workload that *named* stands for, at most *most* statements of it, with values for their parameters.
+    """The workload that *named* stands for, at most *most* statements, with values for their parameters.
 
     *named* is a .sql file or a folder of them, a log (.csv, .json, .log, gzipped or not), ``statistics``
     for pg_stat_statements, ``assumed`` for look-ups by the keys, or nothing: then it is the example's own
