@@ -13,6 +13,7 @@ from workbench.catalog.reflect import reflect
 from workbench.documents.design import patterns_of_sql, read_patterns
 from workbench.documents.operations import operations_from_file
 from workbench.engines.postgres import Server
+from workbench.proof.workload import sample_values, workload_of_files
 from workbench.source import Options, open_source
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "workloads.md"
@@ -76,3 +77,21 @@ def test_workload_of_the_page(tmp_path: Path, catalog: Catalog) -> None:
         ("a user's latest orders", 9000),
     ]
     assert not found.unmapped
+
+
+def test_workload_for_indexes_of_the_page(tmp_path: Path, server: Server) -> None:
+    """Each statement has its weight and its values, and the database understands it with them."""
+    path = tmp_path / "workload.sql"
+    path.write_text(block("indexes"))
+    with open_source("ecommerce", server, Options(scale=0.001)) as opened:
+        found = workload_of_files(path, opened.connection)
+        valued = sample_values(opened.connection, found.statements)
+
+    assert not found.unread
+    assert [(each.name, each.weight, each.values) for each in found.statements] == [
+        ("orders of a customer", 9000, ("'01857038-8500-70bd-871d-c19c083d82f0'", "20")),
+        ("products by price", 300, ("'EUR'", "10", "25.50")),
+        ("products by price (2)", 300, ("'USD'", "100", "500")),
+        ("address", 1, None),
+    ]
+    assert valued[3].values is not None

@@ -21,7 +21,15 @@ from workbench.proof.runs import Notebook
 ROOT = Path(__file__).parent.parent.parent
 SANITIZE = Path(__file__).parent / "sanitize.cfg"
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
-SMALL = {"source": "ecommerce", "scale": 0.001, "seed": 7, "failures": False}
+SMALL = {
+    "source": "ecommerce",
+    "scale": 0.001,
+    "seed": 7,
+    "failures": False,
+    "anew": False,
+    "volumes": "",
+    "prove_limit_s": 20.0,
+}
 
 
 @dataclass(frozen=True)

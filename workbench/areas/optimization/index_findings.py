@@ -15,6 +15,8 @@ from workbench.proof.results import AreaResults
 from workbench.proof.trials import IndexTrial, Trial
 
 AREA = "optimization"
+MISSING, SUPERFLUOUS = "missing_index", "superfluous_index"
+PAGES = tuple(f"docs/checks/optimization_{check}.md" for check in (MISSING, SUPERFLUOUS))
 CLOSE = 0.05  # a set that is proven to be within 5 % of the best is called close to it
 _HOW_TO_PROVE = "workbench optimization indexes --rows copied (or generated)"
 _CLAIM_CHEAPER = "The advised indexes make the workload cheaper by the planner's costs"
@@ -48,7 +50,7 @@ def _to_create(advised: Advised, trial: Trial | None, tried: dict[str, IndexTria
         users = ", ".join(each.statements) or "no plan of today"
         yield Finding(
             area=AREA,
-            check="missing_index",
+            check=MISSING,
             severity="warn" if proved and each.share >= CLOSE else "info",
             object=qualified(definition.schema, definition.table, named.name),
             title=f"an index would serve {len(each.statements)} "
@@ -73,7 +75,7 @@ def _to_drop(advised: Advised, trial: Trial | None, tried: dict[str, IndexTrial]
         home = judged.take_home if judged else None
         yield Finding(
             area=AREA,
-            check="superfluous_index",
+            check=SUPERFLUOUS,
             severity="info",
             object=qualified(each.index.schema, each.index.table, each.index.name),
             title=f"the workload does without this index: {each.reason}",

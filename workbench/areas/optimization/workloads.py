@@ -11,6 +11,7 @@ from workbench.proof.workload import (
     Workload,
     assumed_workload,
     compress,
+    is_log,
     sample_values,
     workload_of_example,
     workload_of_files,
@@ -21,7 +22,6 @@ from workbench.source import OpenSource
 
 STATISTICS = "statistics"
 ASSUMED = "assumed"
-_LOGS = (".csv", ".json", ".log")
 _MOST = 1_000
 
 
@@ -49,8 +49,7 @@ def _named(opened: OpenSource, named: str) -> Workload:
             f"workload {named}: there is no such file: give a .sql file, a folder of them, a log, "
             f"{STATISTICS!r} or {ASSUMED!r}"
         )
-    is_log = path.name.removesuffix(".gz").endswith(_LOGS)
-    return (workload_of_log if is_log else workload_of_files)(path, opened.connection)
+    return (workload_of_log if is_log(path) else workload_of_files)(path, opened.connection)
 
 
 def _by_default(opened: OpenSource) -> Workload:
