@@ -41,6 +41,14 @@ TABLES = {
         from generate_series(1, 400) i;
         create table filled (id int primary key, a text) with (fillfactor = 70);
         insert into filled select i, md5(i::text) from generate_series(1, 15000) i;
+        create table one_a_page (id int, a text); alter table one_a_page alter a set storage plain;
+        insert into one_a_page
+        select i, (select substr(string_agg(md5((i * j)::text), ''), 1, 4060) from generate_series(1, 130) j)
+        from generate_series(1, 400) i;
+        create table four_a_page (id int, a text);
+        insert into four_a_page
+        select i, (select substr(string_agg(md5((i * j)::text), ''), 1, 1600) from generate_series(1, 50) j)
+        from generate_series(1, 2000) i;
         create table flags (a bool not null, b bigint not null, c bool not null, d bigint not null);
         insert into flags select true, i, false, i from generate_series(1, 20000) i;
         create table dropped (a int, b bigint, c text, d int); alter table dropped drop column b;

@@ -20,6 +20,7 @@ ALIGNMENT_BYTES = {"c": 1, "s": 2, "i": 4, "d": 8}
 _TUPLE_HEADER_BYTES = 23
 _MAXIMUM_ALIGNMENT = 8
 _LONGEST_SHORT_VALUE = 126
+_FEW_ROWS = 6
 _UNIFORM = tuple([1 / _MAXIMUM_ALIGNMENT] * _MAXIMUM_ALIGNMENT)
 
 
@@ -69,13 +70,20 @@ def is_aligned(column: ColumnFacts) -> bool:
 def rows_per_page(bytes_a_row: float, *, page_bytes: int, fill_percent: int, varies: bool) -> float:
     """How many rows an insert puts onto a page before it goes on to the next.
 
-    Half a row is lost at the end where their lengths vary; where they do not, a page has a whole number.
+    A page has a whole number of rows of one length. Where lengths vary half a row is lost at its end, and of
+    rows so long that few fit all that is not whole: how they happen to be packed is not known, and a page
+    that is as full as it can be must not look wasted.
     """
-    usable = page_bytes - PAGE_HEADER_BYTES - page_bytes * (100 - fill_percent) // 100
-    fitting = usable / (bytes_a_row + LINE_POINTER_BYTES)
+    fitting = rows_fitting(bytes_a_row, page_bytes=page_bytes, fill_percent=fill_percent)
     most = (page_bytes - PAGE_HEADER_BYTES) // (_aligned(_TUPLE_HEADER_BYTES) + LINE_POINTER_BYTES)
-    whole = max(fitting - 0.5, min(fitting, 1.0)) if varies else float(int(fitting + 1e-9))
-    return min(max(whole, 1.0), float(most))
+    held = fitting - 0.5 if varies and fitting >= _FEW_ROWS else float(int(fitting + 1e-9))
+    return min(max(held, 1.0), float(most))
+
+
+def rows_fitting(bytes_a_row: float, *, page_bytes: int, fill_percent: int) -> float:
+    """How many rows would fit onto a page up to its fill factor if they could be cut."""
+    usable = page_bytes - PAGE_HEADER_BYTES - page_bytes * (100 - fill_percent) // 100
+    return usable / (bytes_a_row + LINE_POINTER_BYTES)
 
 
 def varies(columns: Sequence[ColumnFacts]) -> bool:

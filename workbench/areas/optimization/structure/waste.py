@@ -145,30 +145,45 @@ def _indexes(
                 ),
                 **_standing(found, counted_on),
             )
-        elif _size(found) > heap_bytes and _size(found) >= limits.index_bytes:
-            yield _larger_than_table(indexes[0], _size(found), heap_bytes, found, counted_on)
+        elif _size(found) - _wasted(found) > heap_bytes and _size(found) >= limits.index_bytes:
+            yield _larger_than_table(indexes[0], found, heap_bytes, counted_on)
 
 
 def _larger_than_table(
-    index: IndexFacts, size_bytes: int, heap_bytes: int, found: Sequence[Bloat], counted_on: str
+    index: IndexFacts, found: Sequence[Bloat], heap_bytes: int, counted_on: str
 ) -> Finding:
+    size_bytes, wasted = _size(found), _wasted(found)
     known = all(each.wasted_bytes is not None for each in found)
     because = (
-        "not by bloat: a rebuilt one would be as large"
+        f"{in_bytes(size_bytes - wasted)} if it were built anew"
         if known
-        else f"whether by bloat is not known: {found[0].because}"
+        else f"how much of it is bloat is not known: {found[0].because}"
     )
+    sizes = f"{index.root_title} has {in_bytes(size_bytes)}, its table {in_bytes(heap_bytes)}"
     return Finding(
         AREA,
         LARGE_INDEX,
         "info",
         index.root_title,
-        f"{index.root_title} has {in_bytes(size_bytes)}, its table {in_bytes(heap_bytes)} ({because})",
+        f"{sizes} ({because})",
         "Such an index holds wide or many keys a row; it takes more cache and more writes than the table "
-        "itself. A question, not a verdict: does a search need all of these keys in full? A prefix, a "
-        "hash of a long value, a partial index or another method (BRIN, GIN with fastupdate) may do.",
+        "itself. A question, not a verdict: does a search need all of these keys in full? A prefix, a hash "
+        "of "
+        "a long value, a partial index or another method (BRIN) may do.",
         f"-- as it is now:\n-- {index.definition};",
-        **_standing(found, counted_on, measured=f"{in_bytes(size_bytes)} against {in_bytes(heap_bytes)}"),
+        verified=True,
+        evidence=(
+            Evidence(
+                "sizes",
+                f"The server's own sizes: {sizes}.",
+                counted_on,
+                {
+                    "size_bytes": size_bytes,
+                    "table_bytes": heap_bytes,
+                    "wasted_bytes": wasted if known else None,
+                },
+            ),
+        ),
     )
 
 
@@ -205,7 +220,7 @@ def _partitions(tables: Sequence[TableFacts]) -> str:
     return f" ({len(tables)} partitions)" if len(tables) > 1 else ""
 
 
-def _standing(found: Sequence[Bloat], counted_on: str, measured: str = "") -> dict[str, Any]:
+def _standing(found: Sequence[Bloat], counted_on: str) -> dict[str, Any]:
     """Whether the claim is proved, and by what."""
     facts = {
         "size_bytes": _size(found),
@@ -216,7 +231,7 @@ def _standing(found: Sequence[Bloat], counted_on: str, measured: str = "") -> di
         "relations": len(found),
     }
     if _is_counted(found):
-        summary = measured or f"Counted by pgstattuple: {_how_much(found)}."
+        summary = f"Counted by pgstattuple: {_how_much(found)}."
         return {"verified": True, "evidence": (Evidence("counted", summary, counted_on, facts),)}
     return {
         "unverified_because": "it is an estimate from the planner's statistics: pgstattuple could not count "
