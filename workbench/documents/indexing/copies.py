@@ -7,7 +7,8 @@ with copied(source, collection, shape, engine) as copy:
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+import random
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -35,6 +36,7 @@ MOST_BYTES = 200 << 20
 RUNS = 3  # executions of each operation, with values of different documents
 _INSERTED_AT_ONCE = 10_000
 _CANDIDATES = 200  # documents that values are taken from
+_SEED = 1
 _TIME_LIMIT_MS = 60_000
 _DECODED: CodecOptions[dict[str, Any]] = CodecOptions(
     tz_aware=True,
@@ -145,10 +147,10 @@ def copied(
     """
     with engine.scratch_database(label="indexes") as database:
         target = _copy_of(collection, database)
-        documents, whole = _filled(source, collection, shape, target, most or MOST_DOCUMENTS)
+        documents, whole, drawn = _filled(source, collection, shape, target, most or MOST_DOCUMENTS)
         for index in collection.indexes:
             make_existing(target, index)
-        yield Copy(target, documents, whole, tuple(_candidates(target)))
+        yield Copy(target, documents, whole, tuple(_decoded(drawn)))
 
 
 def _copy_of(collection: Collection, database: Database[Document]) -> Target[Document]:
@@ -159,16 +161,25 @@ def _copy_of(collection: Collection, database: Database[Document]) -> Target[Doc
 
 def _filled(
     source: DocumentSource, collection: Collection, shape: Shape, target: Target[Document], at_most: int
-) -> tuple[int, bool]:
-    """Copy the documents; how many there are now, and whether those are all."""
+) -> tuple[int, bool, list[bytes]]:
+    """Copy the documents; how many there are now, whether those are all, and some to take values from.
+
+    These are drawn by a fixed seed, so that a collection that is the same gives the same figures.
+    """
     total = shape.of or collection.documents or shape.documents
     mean = max(shape.sizes.mean, 1.0)
     most = min(at_most, max(int(MOST_BYTES / mean), 1))
     whole = total <= most
     raw = target.with_options(codec_options=RAW)
-    copied = 0
+    copied = seen = 0
+    chance = random.Random(_SEED)  # noqa: S311 - no secret
+    expected = min(total, most)
+    places = set(chance.sample(range(expected), min(_CANDIDATES, expected)))
+    drawn: list[bytes] = []
     documents = _documents(source.batches(collection.name, sample=None if whole else most))
     for part in _parts(itertools.islice(documents, most), _INSERTED_AT_ONCE):
+        drawn += [bytes(each.raw) for number, each in enumerate(part, seen) if number in places]
+        seen += len(part)
         try:
             raw.insert_many(part, ordered=False)
             copied += len(part)
@@ -178,7 +189,8 @@ def _filled(
             raise EngineError(
                 f"the documents of {collection.name} could not be copied: {line_of(exc)}"
             ) from exc
-    return copied, whole
+    chance.shuffle(drawn)
+    return copied, whole, drawn
 
 
 def _documents(batches: Iterator[bytes]) -> Iterator[RawBSONDocument]:
@@ -210,15 +222,13 @@ def make_existing(target: Target[Document], index: CollectionIndex) -> None:
         raise EngineError(f"its index {index.name} could not be made again: {line_of(exc)}") from exc
 
 
-def _candidates(target: Target[Document]) -> list[dict[str, Any]]:
-    """Random documents to take values from; one that is no valid BSON is passed over."""
-    found = []
-    for raw in target.with_options(codec_options=RAW).aggregate([{"$sample": {"size": _CANDIDATES}}]):
+def _decoded(documents: Sequence[bytes]) -> Iterator[dict[str, Any]]:
+    """The *documents*; one that is no valid BSON is passed over."""
+    for raw in documents:
         try:
-            found.append(bson.decode(raw.raw, _DECODED))
+            yield bson.decode(raw, _DECODED)
         except BSONError:
             continue
-    return found
 
 
 def line_of(exc: Exception) -> str:

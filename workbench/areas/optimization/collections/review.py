@@ -109,6 +109,8 @@ def review_operations(
     asked_in_all = [*asked, *_joined(asked, source)]
     advice, untried = _promising(advised(_without_operations(source), shapes, asked_in_all, most=sys.maxsize))
     drops = drop_candidates(source, shapes, datetime.now(UTC))
+    # of a database of our own it is known why the profiler is off and its statistics are young
+    caveats = () if opened.database is not None and log is None else (*recorded.notes, *_young(source))
     decided, failures = _decided(
         opened, source, shapes, advice, drops, asked, slow, most_documents, tried=tried, until=until
     )
@@ -134,7 +136,7 @@ def review_operations(
         drops=tuple(drop for each in decided for drop in each.drops),
         tried_on=opened.server.description if opened.server is not None and tried else "",
         why_not_tried=why_not,
-        notes=(*recorded.notes, *untried, *failures, *_young(source), *_left_out(source)),
+        notes=(*caveats, *untried, *failures, *_left_out(source)),
         missing=recorded.missing if not slow else None,
     )
 
