@@ -534,6 +534,20 @@ def test_partitioning_that_prunes_nothing_is_shown_and_not_advised(tmp_path: Pat
     assert str(row["verdict"]).startswith("no: 99 % of the workload reads most of the partitions")
 
 
+def test_a_hash_is_not_advised_where_it_was_not_timed(tmp_path: Path, server: Server) -> None:
+    """A hash prunes every search by its key; only time tells whether that is worth it."""
+    workload = Workload([statement("select max(payload) from events where tenant_id = $1", "7")])
+    with live_source(server, EVENTS, "analyze") as opened:
+        live = review_structure(opened, limits=LOW, workload=workload)
+    with file_source(tmp_path, server, EVENTS + "create index on events (tenant_id, payload);") as opened:
+        copied = review_structure(opened, limits=LOW, workload=workload)
+
+    assert found(live, "partitioning") == []
+    assert live.partitioning[0]["pruned_share"] == 1
+    assert str(live.partitioning[0]["verdict"]).startswith("not known: a hash has nothing but speed to give")
+    assert copied.partitioning[0]["time_ratio"] is not None
+
+
 def test_a_statement_that_never_ends_is_listed(tmp_path: Path, server: Server) -> None:
     """A statement takes a tenth of the time at the most; the others are tried, and it is named."""
     endless = "select count(*) from events a, events b, events c where a.id <> b.id and a.at > $1"

@@ -112,7 +112,11 @@ class PartitionTrial:
         if self.time_ratio is not None and self.time_ratio > _SLOWEST[self.candidate.way]:
             little = ", which is little for what it costs" if self.time_ratio < 1 else ""
             return f"no: the workload takes {self.time_ratio:.2f} times as long{little}"
-        return "yes" if self.time_ratio is not None else "perhaps: its rows were not there to run it"
+        if self.time_ratio is not None:
+            return "yes"
+        if self.candidate.way == "hash":
+            return "not known: a hash has nothing but speed to give, and without rows nothing was timed"
+        return "perhaps: its rows were not there to run it"
 
     def as_row(self) -> dict[str, object]:
         return {
