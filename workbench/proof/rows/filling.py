@@ -8,29 +8,20 @@ from dataclasses import dataclass, field
 import psycopg2
 from psycopg2 import sql
 
-from workbench.catalog.model import Column, Constraint, Table, quoted
-from workbench.proof.constraints.expressions import Literals, read
-from workbench.proof.constraints.search import Condition, RowSearch
-from workbench.proof.rows.model import ColumnStatistics, TableStatistics
+from workbench.catalog.model import Column, Constraint, quoted
+from workbench.proof.constraints.expressions import Literals
+from workbench.proof.constraints.search import Condition
+from workbench.proof.rows.drawing import NUMBER, ColumnDrawing, Unfillable
 from workbench.proof.rows.parents import KeyTables, drawn, null_fraction
-from workbench.proof.rows.sources import ENOUGH, Source, kind_of, share_of, source
-from workbench.proof.rows.values import by_statistics, chance, distinct_values, seed_of, spread
+from workbench.proof.rows.values import chance
 
-_NULL_FRACTION = 0.1  # of a column that may be null and of which nothing is known
 _ROUNDS = 5
-_WIDTH = 24  # of texts of which nothing is known
 _MOST_TRIED = 5  # times as many as wanted in a round
 _TRIED_AT_LEAST = 2_000
-_FEW = 0.5  # of the rows
 _FEWEST_PASS = 0.01
 _POOL = 4_000
 _ENOUGH_IN_POOL = 20
 _FOUND_BY_SEARCH = 200
-_NUMBER = sql.SQL("workbench.n")
-
-
-class Unfillable(Exception):
-    """A table that gets no rows, and why in one line."""
 
 
 @dataclass
@@ -43,25 +34,18 @@ class _Pool:
 
 
 @dataclass
-class TableFilling:
-    """How one table is filled. *later* are the foreign keys whose parents are filled after it, or itself."""
+class TableFilling(ColumnDrawing):
+    """How one table is filled. *later* are the foreign keys whose parents are filled after it, or itself.
 
-    search: RowSearch
+    *leaves* are the conditions of its partitions, of which a row satisfies one.
+    """
+
     keys: KeyTables
-    wanted: int
-    statistics: TableStatistics | None
     later: Sequence[Constraint]
-    seed: int
     leaves: Sequence[Condition] = ()
-    _joins: list[sql.Composable] = field(default_factory=list)
-    _values: dict[str, sql.Composable] = field(default_factory=dict)
-    _filters: list[sql.Composable] = field(default_factory=list)
-    _parents: dict[str, sql.Composable] = field(default_factory=dict)  # the keys drawn, whether used or not
-    _samples: dict[str, tuple[str, int]] = field(default_factory=dict)  # where keys of a column stand
-
-    @property
-    def table(self) -> Table:
-        return self.search.table
+    _joins: list[sql.Composable] = field(default_factory=list, init=False)
+    _filters: list[sql.Composable] = field(default_factory=list, init=False)
+    _samples: dict[str, tuple[str, int]] = field(default_factory=dict, init=False)  # of parents' keys
 
     def fill(self) -> int:
         """Insert the rows; how many there are now. Raises Unfillable, psycopg2.Error."""
@@ -71,24 +55,6 @@ class TableFilling:
         self._conditioned()
         self._plain()
         return self._insert()
-
-    def _column_statistics(self, name: str) -> ColumnStatistics | None:
-        return self.statistics.columns.get(name) if self.statistics else None
-
-    def _seed(self, *parts: object) -> int:
-        return seed_of(self.seed, self.table.schema, self.table.name, *parts)
-
-    @property
-    def _stored(self) -> list[Column]:
-        return [column for column in self.table.columns if not column.generated]
-
-    def _unique_sets(self) -> list[tuple[str, ...]]:
-        """The columns of each unique index, those in its expressions among them."""
-        return [
-            tuple(dict.fromkeys(name for key in index.keys for name in read(key)[0]))
-            for index in self.table.indexes
-            if index.unique
-        ]
 
     def _foreign_keys(self) -> None:
         """Keys drawn from the parents, the widest foreign keys first; what overlaps with them is filtered."""
@@ -133,7 +99,7 @@ class TableFilling:
         if each_once:
             self.wanted = min(self.wanted, parents.count)
         seed = self._seed(key.name)
-        place = drawn(_NUMBER, parents, self.wanted, statistics, seed, each_once=each_once)
+        place = drawn(NUMBER, parents, self.wanted, statistics, seed, each_once=each_once)
         nulls = null_fraction(self.table, key, statistics)
         alias = sql.Identifier(f"workbench_parent_{number}")
         self._joins.append(
@@ -148,7 +114,7 @@ class TableFilling:
             self._values[name] = drawn_key
             if nulls and self.table.column(name).nullable:
                 self._values[name] = sql.SQL("case when {} >= {} then {} end").format(
-                    chance(_NUMBER, seed ^ 5), sql.Literal(nulls), drawn_key
+                    chance(NUMBER, seed ^ 5), sql.Literal(nulls), drawn_key
                 )
 
     def _joined_on(self, key: Constraint, known: Sequence[str], keys_table: str, number: int) -> None:
@@ -178,7 +144,7 @@ class TableFilling:
                 alias=alias,
                 first=same(sizes),
                 second=same(alias),
-                random=chance(_NUMBER, self._seed(key.name)),
+                random=chance(NUMBER, self._seed(key.name)),
             )
         )
         for n, name in enumerate(key.columns):
@@ -227,10 +193,6 @@ class TableFilling:
         query = sql.SQL("({})").format(sql.SQL(" or ").join(leaf.query for leaf in self.leaves))
         return [Condition(query, names, literals)]
 
-    def _known_values(self, name: str) -> bool:
-        found = self._column_statistics(name)
-        return bool(found and (found.common_values or found.bounds))
-
     def _alone(self, name: str, conditions: Sequence[Condition]) -> bool:
         """Whether a column that has conditions by itself got a source all of whose values satisfy them."""
         column = self.search.columns[name]
@@ -241,18 +203,6 @@ class TableFilling:
             return False
         self._values[name] = self._null_at_times(column, found.make(self._index(column, found)))
         return True
-
-    def _source(self, column: Column, conditions: Sequence[Condition]) -> Source | None:
-        statistics = self._column_statistics(column.name)
-        width = statistics.width_bytes if statistics and statistics.width_bytes else _WIDTH
-        known = statistics.bounds[1::40][:3] if statistics else ()
-        return source(self.search, column, conditions, self._seed(column.name), width=width, known=known)
-
-    def _none_found(self, column: Column, conditions: Sequence[Condition]) -> None:
-        if not column.nullable:
-            names = ", ".join(each.name for each in conditions if each.name) or "its partitions' bounds"
-            raise Unfillable(f"no value was found for {quoted(column.name)} that satisfies {names}")
-        self._values[column.name] = sql.SQL("null")
 
     def _pool(self, names: Sequence[str], conditions: Sequence[Condition], number: int) -> _Pool:
         """Assignments to *names* that satisfy the conditions, drawn at random, else searched for."""
@@ -281,31 +231,11 @@ class TableFilling:
             )
         return _Pool(table, tuple(names), count)
 
-    def _drawn_value(self, column: Column, conditions: Sequence[Condition]) -> sql.Composable | None:
-        """A value by the statistics where it mostly satisfies the conditions, else one of its type's."""
-        found = self._source(column, conditions)
-        native = self._null_at_times(column, found.make(self._index(column, found))) if found else None
-        statistics = self._column_statistics(column.name)
-        kind = kind_of(self.search, column)
-        if statistics is None or not self._known_values(column.name):
-            return native
-        if self._is_unique(column.name):
-            return native
-
-        def made(number: sql.Composable) -> sql.Composable:
-            rest = native or sql.SQL("null")
-            return by_statistics(kind, statistics, number, self.wanted, self._seed(column.name), rest)
-
-        alone = [each for each in conditions if set(each.columns) == {column.name}]
-        if alone and share_of(self.search, column, made, alone) < ENOUGH:
-            return native
-        return self._null_at_times(column, made(_NUMBER))
-
     def _sampled_key(self, column: Column) -> sql.Composable:
         """A key of the parent or null: conditions on a foreign key mostly ask whether it is null."""
         keys_table, n = self._samples[column.name]
         return sql.SQL("case when {} < 0.5 then (select k.{} from {} as k where k.place = 0) end").format(
-            chance(_NUMBER, self._seed(keys_table, "sampled")),
+            chance(NUMBER, self._seed(keys_table, "sampled")),
             sql.Identifier(f"k{n}"),
             sql.Identifier("pg_temp", keys_table),
         )
@@ -397,10 +327,10 @@ class TableFilling:
         alias = sql.Identifier(f"workbench_drawn_{number}")
         unique = any(set(columns) & set(pool.columns) for columns in self._unique_sets())
         place = (
-            sql.SQL("(({} - 1) % {})").format(_NUMBER, sql.Literal(pool.count))
+            sql.SQL("(({} - 1) % {})").format(NUMBER, sql.Literal(pool.count))
             if unique
             else sql.SQL("pg_catalog.floor({} * {})::bigint").format(
-                chance(_NUMBER, self._seed(*pool.columns)), sql.Literal(pool.count)
+                chance(NUMBER, self._seed(*pool.columns)), sql.Literal(pool.count)
             )
         )
         self._joins.append(
@@ -424,88 +354,6 @@ class TableFilling:
                 self._none_found(column, ())
                 made = sql.SQL("null")
             self._values[column.name] = made
-
-    def _drawn_or_numbered(self, column: Column) -> sql.Composable | None:
-        if self._is_unique(column.name) or not self._known_values(column.name):
-            found = self._source(column, ())
-            if found is None:
-                return None
-            return self._null_at_times(column, found.make(self._index(column, found)))
-        return self._drawn_value(column, ())
-
-    def _is_unique(self, name: str) -> bool:
-        """Whether it is for this column to tell the rows of a unique index apart.
-
-        Not where it has few values, as the number of a line within its order has: the parent tells, too.
-        """
-        statistics = self._column_statistics(name)
-        several = distinct_values(statistics, self.wanted) if statistics else None
-        for columns in self._unique_sets():
-            own = [each for each in columns if each not in self._values]
-            if name in columns and (not own or own[0] == name):
-                alone = self._parents.keys().isdisjoint(columns)
-                return alone or several is None or several > _FEW * self.wanted
-        return False
-
-    def _index(self, column: Column, found: Source) -> sql.Composable:
-        """The number of the value for a row: each its own where it must differ, else one of some."""
-        if self._is_unique(column.name):
-            return sql.SQL("({} - 1)").format(_NUMBER)
-        statistics = self._column_statistics(column.name)
-        known = distinct_values(statistics, self.wanted) if statistics else None
-        several = min(known or max(1, self.wanted // 2), found.several)
-        return spread(_NUMBER, several, self.wanted, self._seed(column.name, "index"))
-
-    def _null_at_times(self, column: Column, made: sql.Composable) -> sql.Composable:
-        if not column.nullable:
-            return made
-        statistics = self._column_statistics(column.name)
-        nulls = statistics.null_fraction if statistics else _NULL_FRACTION
-        if not nulls:
-            return made
-        return sql.SQL("case when {} >= {} then {} end").format(
-            chance(_NUMBER, self._seed(column.name, "null")), sql.Literal(nulls), made
-        )
-
-    def _derived(
-        self, values: Mapping[str, sql.Composable], joins: sql.Composable, count: int, *, first: int
-    ) -> sql.Composable:
-        """Rows by the table's own name: the values, their number, and what is generated from them."""
-        name = sql.Identifier(self.table.name)
-        last = first + count - 1
-        inner = sql.SQL(
-            "select workbench.n as workbench_n, {values} from (select n, (n - 1)::float8 / {wanted} as share"
-            " from pg_catalog.generate_series({first}::bigint, {last}::bigint) n) as workbench"
-            " {joins} offset 0"
-        ).format(
-            values=sql.SQL(", ").join(
-                sql.SQL("({})::{} as {}").format(
-                    made,
-                    sql.SQL(self.search.setting.literal_type(self.search.columns[one])),
-                    sql.Identifier(one),
-                )
-                for one, made in values.items()
-            ),
-            wanted=sql.Literal(max(1, self.wanted)),
-            first=sql.Literal(first),
-            last=sql.Literal(last),
-            joins=joins,
-        )
-        generated = {
-            one: condition
-            for one, condition in self.search._generated.items()
-            if set(condition.columns) <= set(values)
-        }
-        if generated:
-            inner = sql.SQL("select {name}.*, {expressions} from ({inner}) as {name}").format(
-                name=name,
-                expressions=sql.SQL(", ").join(
-                    sql.SQL("{} as {}").format(condition.query, sql.Identifier(one))
-                    for one, condition in generated.items()
-                ),
-                inner=inner,
-            )
-        return sql.SQL("({}) as {}").format(inner, name)
 
     def _insert(self) -> int:
         """Rounds of rows, more of them where conditions or unique keys let few pass."""

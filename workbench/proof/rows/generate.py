@@ -18,7 +18,8 @@ from workbench.errors import FeatureUnavailable
 from workbench.proof.constraints.candidates import ValidLiterals
 from workbench.proof.constraints.search import Condition, RowSearch
 from workbench.proof.constraints.targets import Setting, read_setting
-from workbench.proof.rows.filling import TableFilling, Unfillable
+from workbench.proof.rows.drawing import Unfillable
+from workbench.proof.rows.filling import TableFilling
 from workbench.proof.rows.model import Filled, FilledTable, RowPlan, TableName
 from workbench.proof.rows.parents import KeyTables, null_fraction
 from workbench.proof.rows.planning import dependency_order, optional
@@ -143,11 +144,11 @@ def _filled(
         search = RowSearch(conn, setting, table, valid)
         filling = TableFilling(
             search,
-            keys,
             plan.rows[name],
             plan.statistics.get(name),
-            waiting,
             plan.seed,
+            keys,
+            waiting,
             _leaves(search, table),
         )
         rows = filling.fill()

@@ -12,6 +12,7 @@ from workbench.proof.trials.runs import Name, Visible, shape, written
 from workbench.proof.workload.model import Statement
 
 _CLEARLY = 0.95  # of the weighted time: what less is saved by keeping a culprit does not excuse it
+_AS_GOOD = 1.01  # of the planned cost
 _CULPRITS_TRIED = 4
 _ROUNDS = 8
 _KEPT_BACK = 0.3  # of the limit: for measuring what is kept in the end
@@ -64,6 +65,7 @@ class Search:
         """The statements' figures with what is kept in the end."""
         try:
             self._leave_out_unused()
+            self._prefer_smaller()
             self._leave_out_culprits()
             self._leave_out_one_by_one()
         except OutOfTime as exc:
@@ -123,6 +125,32 @@ class Search:
         while unused := [part for part in self.kept if part.create and not self.used_by(part, self.kept)]:
             self.unused += unused
             self._reject(unused, f"none of the plans of the {len(self.statements):,} statements uses it")
+
+    def _prefer_smaller(self) -> None:
+        """Instead of an index that plans take, smaller ones with which they cost as much."""
+        order = sorted((p for p in self.kept if p.create), key=lambda part: (-part.size_bytes, part.shown))
+        for part in order:
+            instead = self._instead(part)
+            if not instead:
+                continue
+            rest = [*(each for each in self.kept if each is not part), *instead]
+            if self._planned_cost(rest) <= _AS_GOOD * self._planned_cost(self.kept):
+                names = ", ".join(each.shown for each in instead)
+                self._swap(part, instead, f"{names} is smaller, and by the plans' costs as good")
+
+    def _planned_cost(self, kept: Sequence[Part]) -> float:
+        plans = self.measuring.plan_all(self.statements, self.visible(kept))
+        return sum(
+            statement.weight * plan.total_cost
+            for statement, plan in zip(self.statements, plans, strict=True)
+            if not isinstance(plan, str)
+        )
+
+    def _swap(self, part: Part, instead: Sequence[Part], why: str) -> None:
+        self._reject([part], why)
+        self.kept += instead
+        for each in instead:
+            self.reasons.pop(each.shown, None)
 
     def _reject(self, parts: Sequence[Part], why: str) -> None:
         tried = tuple(part.shown for part in self.kept)
@@ -227,10 +255,7 @@ class Search:
         why = _within_noise(measured) if not faster else f"it costs {-saved:,.1f} ms more than it saves"
         if instead:
             why = f"{', '.join(each.shown for each in instead)} does as well and is smaller; {why}"
-        self._reject([part], why)
-        self.kept += instead
-        for each in instead:
-            del self.reasons[each.shown]
+        self._swap(part, instead, why)
 
     def _instead(self, part: Part) -> list[Part]:
         """Smaller indexes that no plan used while *part* was there, and that one uses without it."""

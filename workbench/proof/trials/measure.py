@@ -27,10 +27,11 @@ class OutOfTime(Exception):
 
 @dataclass
 class Clock:
-    """The time that is left: a limit for all, and one for each statement."""
+    """The time that is left: a limit for all, and one for each statement. *held_s* is kept back."""
 
     limit_s: float
     timeout_s: float
+    held_s: float = 0.0
     _started: float = field(default_factory=time.monotonic)
 
     @property
@@ -39,7 +40,7 @@ class Clock:
 
     @property
     def left_s(self) -> float:
-        return self.limit_s - self.elapsed_s
+        return self.limit_s - self.held_s - self.elapsed_s
 
     def statement_s(self) -> float:
         """The time that a statement may take now. Raises OutOfTime where there is none."""

@@ -18,6 +18,8 @@ from workbench.proof.trials.runs import Copy, Visible, reason
 from workbench.proof.trials.take_home import Built, index_table
 
 _ROUNDS = 3
+_WIDE = 200  # columns: of wider rows fewer are written, for to take one apart costs the square of its columns
+_FEWEST_ROWS = 20
 _SET_ASIDE = composed.Identifier("pg_temp", "workbench_probe")
 _ANALYZE = "analyze, wal, timing off, format json"
 # replica: triggers and foreign keys rest; rows are fetched by their places, not by reading the table
@@ -116,6 +118,7 @@ def _probe(
     taken: dict[tuple[str, Visible], _Taken] = {}
     failures: dict[str, str] = {}
     counted = 0
+    rows = min(rows, max(_FEWEST_ROWS, int(rows * (_WIDE / len(probed.columns)) ** 2)))
     for number in range(_ROUNDS):
         sides = (without, with_change) if number % 2 else (with_change, without)
         for visible in sides:

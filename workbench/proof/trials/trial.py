@@ -32,6 +32,7 @@ from workbench.proof.trials.take_home import (
 from workbench.proof.workload.model import Workload
 
 _LONGEST_BUILD_S = 3_600.0
+_FOR_WRITES = 0.1  # of the limit: kept for what is measured last
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def try_change(
     tell = progress or (lambda done, of, what: None)
     conn = db.connection
     _require_names(conn, change)
-    clock = Clock(limit_s, timeout_s)
+    clock = Clock(limit_s, timeout_s, held_s=_FOR_WRITES * limit_s)
     drops = existing(conn, change)
     copy = Copy(conn)
     with _built(conn, change, tell) as (built, failed):
@@ -85,6 +86,7 @@ def try_change(
         if search.keep_existing(_still_needed(conn, change, search)):
             trials = search.measured()
         tell(0, 1, "measuring what writing costs")
+        clock.held_s = 0.0
         writes, not_probed = write_costs(
             copy, made.built, search.without, search.visible(search.kept), clock, probe_rows
         )
