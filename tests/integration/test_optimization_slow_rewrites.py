@@ -330,6 +330,47 @@ def test_a_subquery_that_a_join_would_change_stays(shop: Connection, inner: str)
     )
 
 
+def test_a_star_does_not_take_the_columns_of_what_is_joined(shop: Connection) -> None:
+    """* stays what it was when the aggregate is joined; where USING merges columns, nothing is done."""
+    text = (
+        "select * from shop.customers c"
+        " where c.id > (select avg(o.id) from shop.orders o where o.customer_id = c.id)"
+    )
+    found = rewrites(shop, text)["aggregate_once"]
+    merged = text.replace("customers c where", "customers c join shop.customers d using (id) where")
+
+    assert found.sql.startswith("SELECT c.* FROM")
+    assert found.equal is True
+    assert "aggregate_once" not in rewrites(shop, merged)
+
+
+def test_a_key_says_nothing_of_tables_that_inherit(pg: Connection) -> None:
+    """The rows of an heir may repeat the key, and may be NULL where the parent's may not."""
+    pg.execute(
+        "create table a (id int primary key); create table b () inherits (a);"
+        "insert into a values (1); insert into b values (1); analyze"
+    )
+
+    assert "distinct_unneeded" not in rewrites(pg, "select distinct id from a")
+
+
+def test_a_not_null_that_was_not_validated_is_no_promise(pg: Connection) -> None:
+    """From PostgreSQL 18 on NOT NULL can be declared for new rows alone."""
+    if pg.server_version < 180000:
+        pytest.skip("NOT NULL NOT VALID needs PostgreSQL 18")
+    pg.execute(
+        "create table a (id int primary key); create table b (a_id int);"
+        "insert into a select generate_series(1, 100); insert into b values (1), (null);"
+        "alter table b add constraint known not null a_id not valid; analyze"
+    )
+    found = rewrites(pg, "select count(*) from a where id not in (select a_id from b)")[
+        "not_in_to_not_exists"
+    ]
+
+    assert (found.verdict, found.equal) == ("rejected", False)
+    assert "NOT IN gives no row at all" in found.caveat
+
+
 def test_paging_by_key_says_that_it_changes_the_interface(shop: Connection) -> None:
     """The page is the same, and what the caller has to hand on is said."""
     found = rewrites(shop, "select id, code from shop.orders order by id desc limit 10 offset 10000")[

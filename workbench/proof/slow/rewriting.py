@@ -412,8 +412,8 @@ def _split(place: Scope, conjuncts: Sequence[Tree], spare: set[str]) -> tuple[li
 def _has_key(query: Tree, place: Scope, entry: Entry) -> bool:
     """Whether the targets hold a key of the table, so that no row can come twice."""
     table = entry.table
-    if table is None or entry.outer:
-        return False
+    if table is None or entry.outer or entry.inherited_from:
+        return False  # a key does not hold for the rows of tables that inherit
     names = set()
     for target in query.targetList or ():
         named = place.resolve(target.val) if isinstance(target.val, ast.ColumnRef) else None

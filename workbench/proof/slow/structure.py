@@ -70,6 +70,14 @@ class Structure:
     def partitions(self, table: Table) -> list[Table]:
         return self._partitions.get((table.schema, table.name), [])
 
+    @cached_property
+    def _inherited_from(self) -> frozenset[tuple[str, str]]:
+        return frozenset(parent for each in self.catalog.tables for parent in each.inherits)
+
+    def has_heirs(self, table: Table) -> bool:
+        """Whether other tables inherit from *table* without being its partitions."""
+        return (table.schema, table.name) in self._inherited_from
+
     def root(self, table: Table) -> Table:
         """The partitioned table that a partition is of, the topmost; any other table itself."""
         while table.partition_of and (parent := self.table(*table.partition_of)):

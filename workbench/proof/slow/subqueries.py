@@ -12,7 +12,7 @@ from pglast.visitors import Skip, Visitor
 from workbench.proof.slow import conditions
 from workbench.proof.slow.rewriting import Change, _all, _column, _has_subquery, _plain
 from workbench.proof.slow.structure import name_in_sql
-from workbench.proof.slow.syntax import Scope, has_aggregate
+from workbench.proof.slow.syntax import Scope, has_aggregate, joined_by_name
 from workbench.proof.slow.tree import Tree, ast
 
 _EQUAL = "="
@@ -40,6 +40,8 @@ def aggregate_once(tree: Tree, scopes: Sequence[Scope]) -> Change | None:
         if not _plain(outer.query) or (has_aggregate(outer.query) and _grouped(outer)):
             continue
         found = list(_correlated(outer, by_query))
+        if not found or not _stars_named(outer):
+            continue
         taken = {each.alias for place in scopes for each in place.entries}
         for number, one in enumerate(found):
             name = _free(taken)
@@ -50,6 +52,23 @@ def aggregate_once(tree: Tree, scopes: Sequence[Scope]) -> Change | None:
                     "the aggregate is made once for all keys and joined, instead of once for each row"
                 )
     return None
+
+
+def _stars_named(outer: Scope) -> bool:
+    """Write ``*`` as ``a.*, b.*``, so that it takes no column of what is joined; False where it cannot be."""
+    targets = []
+    for target in outer.query.targetList:
+        star = isinstance(target.val, ast.ColumnRef) and isinstance(target.val.fields[-1], ast.A_Star)
+        if not star or len(target.val.fields) > 1:
+            targets.append(target)
+            continue
+        if any(list(joined_by_name(item)) for item in outer.query.fromClause):
+            return False  # a column that USING merges comes once
+        for each in outer.entries:
+            fields = (ast.String(sval=each.alias), ast.A_Star())
+            targets.append(ast.ResTarget(val=ast.ColumnRef(fields=fields)))
+    outer.query.targetList = tuple(targets)
+    return True
 
 
 def _grouped(outer: Scope) -> bool:

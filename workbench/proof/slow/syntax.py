@@ -27,6 +27,7 @@ class Entry:
     lateral: bool = False
     one_row: bool = False
     renamed: bool = False
+    inherited_from: bool = False  # other tables inherit from it without being partitions
 
 
 @dataclass(frozen=True)
@@ -161,7 +162,8 @@ def _entries(
             table = structure.table(item.schemaname, item.relname)
         elif item.relname not in named:
             table = structure.find(item.relname, search_path)
-        yield Entry(alias, table, outer=outer, cross=cross, renamed=renamed)
+        heirs = table is not None and structure.has_heirs(table)
+        yield Entry(alias, table, outer=outer, cross=cross, renamed=renamed, inherited_from=heirs)
     elif isinstance(item, ast.RangeSubselect):
         yield Entry(
             alias,
@@ -208,3 +210,20 @@ def has_aggregate(query: Tree) -> bool:
     for target in query.targetList or ():
         _Calls()(target)
     return bool(found) or query.havingClause is not None
+
+
+def joined_by_name(item: Tree) -> Iterator[list[str]]:
+    """The aliases that USING, NATURAL or an outer join's ON connect."""
+    if isinstance(item, ast.JoinExpr):
+        if item.usingClause or item.isNatural:
+            yield [*_names(item.larg), *_names(item.rarg)]
+        yield from joined_by_name(item.larg)
+        yield from joined_by_name(item.rarg)
+
+
+def _names(item: Tree) -> Iterator[str]:
+    if isinstance(item, ast.JoinExpr):
+        yield from _names(item.larg)
+        yield from _names(item.rarg)
+    else:
+        yield item.alias.aliasname if getattr(item, "alias", None) else getattr(item, "relname", "")

@@ -13,7 +13,7 @@ from workbench.proof.slow import conditions
 from workbench.proof.slow.model import NodeTime, Reason, Remedy
 from workbench.proof.slow.plan_reasons import MATTERS, ROWS, Context, facts_of
 from workbench.proof.slow.structure import name_in_sql
-from workbench.proof.slow.syntax import Scope, all_scopes, common_tables, queries
+from workbench.proof.slow.syntax import Entry, Scope, all_scopes, common_tables, joined_by_name, queries
 from workbench.proof.slow.tree import Tree, ast
 
 _MUCH_OUTPUT_BYTES = 1 << 20
@@ -129,13 +129,21 @@ def never_null(expression: Tree | None, place: Scope) -> bool:
     if not isinstance(expression, ast.ColumnRef):
         return False
     named = place.resolve(expression)
-    if named and not named[1].nullable and not named[0].outer:
+    if named and not named[1].nullable and not named[0].outer and not _null_before(named[0], named[1].name):
         return True
     for each in conditions.conjuncts(place.query.whereClause):
         not_null = isinstance(each, ast.NullTest) and each.nulltesttype.name == "IS_NOT_NULL"
         if not_null and named and isinstance(each.arg, ast.ColumnRef) and place.resolve(each.arg) == named:
             return True
     return False
+
+
+def _null_before(entry: Entry, column: str) -> bool:
+    """Whether rows may have NULL though the column is NOT NULL: not validated, or inherited by others."""
+    constraints = entry.table.constraints if entry.table else ()
+    return entry.inherited_from or any(
+        each.kind == "not null" and column in each.columns and not each.validated for each in constraints
+    )
 
 
 def _not_in(each: NotIn) -> Iterator[Reason]:
@@ -358,7 +366,7 @@ def unconnected(place: Scope) -> list[list[str]]:
             return []  # whose column it is, is not known
         connect([name for name in names if name in group])
     for item in place.query.fromClause or ():
-        for joined in _joined_by_name(item):
+        for joined in joined_by_name(item):
             connect([name for name in joined if name in group])
     free = {each.alias for each in place.entries if each.cross or each.lateral or each.one_row}
     groups: dict[int, list[str]] = {}
@@ -387,23 +395,6 @@ def _quals(item: Tree) -> Iterator[Tree]:
             yield from conditions.conjuncts(item.quals)
         yield from _quals(item.larg)
         yield from _quals(item.rarg)
-
-
-def _joined_by_name(item: Tree) -> Iterator[list[str]]:
-    """The aliases that USING, NATURAL or an outer join's ON connect."""
-    if isinstance(item, ast.JoinExpr):
-        if item.usingClause or item.isNatural:
-            yield [*_names(item.larg), *_names(item.rarg)]
-        yield from _joined_by_name(item.larg)
-        yield from _joined_by_name(item.rarg)
-
-
-def _names(item: Tree) -> Iterator[str]:
-    if isinstance(item, ast.JoinExpr):
-        yield from _names(item.larg)
-        yield from _names(item.rarg)
-    else:
-        yield item.alias.aliasname if getattr(item, "alias", None) else getattr(item, "relname", "")
 
 
 # CTEs and functions
