@@ -86,6 +86,9 @@ def _key_sequences(use: Use, table: TableFacts) -> set[Keys]:
     for column in use.extremes:
         for begin in dict.fromkeys([(), tuple(equal[:_MOST_EQUAL]), *_join_keys(use, joined)]):
             sequences.add(_keys([*begin, column], use, table))
+    for kind in ("equal", "range", "prefix"):
+        # each arm of an OR can have an index of its own, and their bitmaps are combined
+        sequences |= {_keys([each], use, table) for each in _compared(use, kind, columns, alternatives=True)}
     filters = (*equal, *ranges, *prefixes, *others)
     for keys in list(sequences):
         sequences.add(_with_filters(keys, filters, use, table))
@@ -160,11 +163,15 @@ def _covering(use: Use, table: TableFacts, keys: Keys) -> Iterator[IndexDefiniti
     yield IndexDefinition(use.schema, use.table, keys, included=tuple(rest))
 
 
-def _compared(use: Use, comparison: str, columns: Mapping[str, ColumnFacts]) -> list[str]:
+def _compared(
+    use: Use, comparison: str, columns: Mapping[str, ColumnFacts], *, alternatives: bool = False
+) -> list[str]:
+    """The columns that are compared like that, in all rows or, with *alternatives*, in an arm of an OR."""
     found = [
         each.left.column[1]
         for each in use.conditions
         if each.comparison == comparison
+        and each.alternatives == alternatives
         and each.left.column
         and is_plain(each, columns)
         and not within_row(each)

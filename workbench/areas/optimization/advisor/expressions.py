@@ -12,7 +12,6 @@ from pglast import ast, parse_sql
 from pglast.enums import A_Expr_Kind, BoolExprType, BoolTestType, NullTestType
 from pglast.parser import ParseError, scan
 from pglast.stream import RawStream
-from pglast.visitors import Visitor
 
 ColumnOf = tuple[str, str]  # alias, column
 Comparison = Literal["equal", "range", "prefix", "other"]
@@ -223,32 +222,31 @@ def operand(node: Any) -> Operand:
     return Operand(columns, column, unaliased(node), tuple(casts) if column else ())
 
 
-class _Columns(Visitor):
-    def __init__(self) -> None:
-        super().__init__()
-        self.found: set[ColumnOf] = set()
-
-    def visit_ColumnRef(self, _ancestors: Any, node: Any) -> None:  # noqa: N802 - pglast's name
-        names = [str(part.sval) for part in node.fields if isinstance(part, ast.String)]
-        if len(names) == 2:
-            self.found.add((names[0], names[1]))
+def _walked(node: Any) -> Iterator[Any]:
+    """*node* and all nodes beneath it."""
+    if isinstance(node, ast.Node):
+        yield node
+        for name in node:
+            yield from _walked(getattr(node, name))
+    elif isinstance(node, tuple):
+        for each in node:
+            yield from _walked(each)
 
 
 def _columns(node: Any) -> frozenset[ColumnOf]:
-    visitor = _Columns()
-    visitor(node)
-    return frozenset(visitor.found)
-
-
-class _Bare(Visitor):
-    def visit_ColumnRef(self, _ancestors: Any, node: Any) -> Any:  # noqa: N802 - pglast's name
-        if len(node.fields) == 2:
-            return ast.ColumnRef(fields=(node.fields[-1],))
-        return None
+    references: Iterator[Any] = (each.fields for each in _walked(node) if isinstance(each, ast.ColumnRef))
+    return frozenset(
+        (str(fields[0].sval), str(fields[1].sval))
+        for fields in references
+        if len(fields) == 2 and all(isinstance(part, ast.String) for part in fields)
+    )
 
 
 def unaliased(node: Any) -> str:
     """*node* as SQL in which columns stand without the alias of their table."""
-    copied: Any = parse_sql("select " + RawStream()(node))[0].stmt
-    _Bare()(copied)
-    return str(RawStream()(copied.targetList[0].val))
+    copied = _selected(RawStream()(node))
+    each: Any
+    for each in _walked(copied):
+        if isinstance(each, ast.ColumnRef):
+            each.fields = each.fields[-1:]  # type: ignore[index]
+    return str(RawStream()(copied))

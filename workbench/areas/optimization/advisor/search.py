@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from workbench.areas.optimization.advisor.costs import Answer, Costs, Indexes, as_set, members
@@ -193,12 +193,22 @@ class Search:
                 kept = self.limits.kept | as_set(n for n, part in parts.items() if part >= threshold)
                 for each in self._statements:
                     self._descend(each, kept)
+            self._consider(self._rounded(parts))
             if turn % 3 == 2:
                 self._improve()
             if turn > 2 and optimum - former < _SLOW_RISE:
                 break
             former = optimum
         self._improve()
+
+    def _rounded(self, parts: Mapping[int, float]) -> Indexes:
+        """Whole indexes out of *parts* of them, the largest parts first, as far as the budget goes."""
+        found, left = self.limits.kept, self.limits.budget
+        for number, part in sorted(parts.items(), key=lambda each: (-each[1], each[0])):
+            if part > _THRESHOLDS[-1] and self.limits.sizes[number] <= left:
+                found |= 1 << number
+                left -= self.limits.sizes[number]
+        return found
 
     def _tighten(self) -> bool:
         """Cuts at the sets that seem best, until the gap is small; false where the deadline came first."""
