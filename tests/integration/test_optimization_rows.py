@@ -108,8 +108,13 @@ def test_the_seed_decides_every_row(server: Server) -> None:
 
 
 def test_a_sequence_goes_on_after_the_rows_that_were_made(pg: Connection) -> None:
-    """A row inserted afterwards gets a key that is free, of an identity and of a serial column."""
-    generated(pg, SHOP, rows=40)
+    """A row inserted afterwards gets a key that is free; a text's sequence is left as it is."""
+    text_key = """
+    create sequence numbers;
+    create table codes (code text primary key default 'X' || nextval('numbers'));
+    alter sequence numbers owned by codes.code;
+    """
+    assert counts(generated(pg, SHOP + text_key, rows=40))["codes"] == 40
 
     pg.execute(
         'insert into "Customers" (email, "Code", mood, joined)'
@@ -287,6 +292,39 @@ def test_statistics_decide_counts_nulls_common_values_and_skew(server: Server) -
     assert 0.2 < with_note < 0.3
     assert 0.35 < largest < 0.65
     assert 0 <= least < 50 and 950 < most <= 1000
+
+
+def test_values_by_statistics_satisfy_the_checks(server: Server) -> None:
+    """Texts of a pattern and amounts within bounds keep their number of different values."""
+    ddl = """
+    create table users (id uuid primary key,
+      email text not null unique check (email ~ '^[a-z0-9]+@[a-z]+[.]de$'),
+      age int check (age between 18 and 99),
+      amount numeric not null check (scale(amount) <= 2 and amount >= 0));
+    """
+    with (
+        server.scratch_database(label="test") as one,
+        server.session(one) as source,
+        server.scratch_database(label="test") as two,
+        server.session(two) as target,
+    ):
+        source.execute(ddl)
+        source.execute(
+            """
+            insert into users select gen_random_uuid(), 'user' || n || '@example.de', 18 + n % 40,
+              round((n % 700) / 100.0, 2) from generate_series(1, 3000) n;
+            analyze;
+            """
+        )
+        target.execute(ddl)
+        filled = generate_rows(target, plan_rows(reflect(target), statistics=read_statistics(source)))
+        ages, amounts = target.execute(
+            "select count(distinct age), count(distinct amount) from users"
+        ).fetchone()
+
+        assert counts(filled) == {"users": 3_000}
+        assert 35 <= ages <= 45 and 350 <= amounts <= 750
+        assert check_anew(target) == 3
 
 
 def test_a_scale_and_a_count_that_cannot_be_are_refused(pg: Connection) -> None:

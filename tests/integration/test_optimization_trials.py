@@ -257,6 +257,22 @@ def test_writing_is_probed_for_each_table_of_a_new_index(pg: Connection) -> None
     assert data_digest(pg) == before
 
 
+def test_a_table_with_as_many_columns_as_there_can_be_is_tried(pg: Connection) -> None:
+    """Rows of 1,600 columns are read and written, fewer of them."""
+    columns = ", ".join(f"c{n} int default {n}" for n in range(1_598))
+    db = database(
+        pg,
+        f"create table wide (id int primary key, k int, {columns});"
+        "insert into wide (id, k) select n, n % 500 from generate_series(1, 2000) n;",
+    )
+    by_k = reads("by_k", "select id from wide where k = 7", weight=100)
+    trial = tried(db, [by_k], [index("k", table="wide")])
+
+    assert about(trial, "wide_k_idx").outcome == "accepted"
+    assert {cost.rows for cost in trial.writes if not cost.why} == {20}
+    assert trial.not_tried == ()
+
+
 def test_an_unused_existing_index_may_be_dropped(pg: Connection) -> None:
     """No measured statement needs it, and the statements to drop it and make it again ran."""
     db = database(pg, BIG + "create index spare on events (amount);")

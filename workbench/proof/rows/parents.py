@@ -29,7 +29,7 @@ class KeyTables:
     """The keys of each parent, gathered when first asked for, until the transaction ends."""
 
     conn: Connection
-    _groups: int = 0
+    _made: int = 0
     _known: dict[tuple[tuple[str, str], tuple[str, ...]], Keys] = field(default_factory=dict)
 
     def of(self, references: tuple[str, str], columns: tuple[str, ...]) -> Keys:
@@ -47,8 +47,8 @@ class KeyTables:
 
     def grouped(self, table: str, shared: Sequence[int]) -> str:
         """The keys of *table* numbered from 0 among those that share the columns of these positions."""
-        self._groups += 1
-        name = f"workbench_grouped_{self._groups}"
+        self._made += 1
+        name = f"workbench_grouped_{self._made}"
         columns = sql.SQL(", ").join(sql.Identifier(f"k{n}") for n in shared)
         self.conn.execute(
             sql.SQL(
@@ -61,8 +61,8 @@ class KeyTables:
         return name
 
     def _gathered(self, references: tuple[str, str], columns: tuple[str, ...]) -> Keys:
-        name = f"workbench_keys_{len(self._known)}_{sum(map(ord, references[1])) % 10_000}"
-        self.conn.execute(sql.SQL("drop table if exists {}").format(sql.Identifier("pg_temp", name)))
+        self._made += 1
+        name = f"workbench_keys_{self._made}"
         self.conn.execute(
             sql.SQL(
                 "create temporary table {name} on commit drop as"

@@ -12,6 +12,7 @@ from workbench.engines.postgres import Connection
 from workbench.proof.rows.model import TableName
 
 _AT_ONCE = 50
+_NUMBERS = ("smallint", "integer", "bigint", "numeric")
 _ROUNDS = 20
 
 
@@ -94,7 +95,7 @@ def _orphan(key: Constraint) -> composed.Composable:
 
 def sequences_set(conn: Connection, catalog: Catalog) -> None:
     """Let each sequence that feeds a column go on after the column's greatest value."""
-    owned = [each for each in catalog.sequences if each.owned_by]
+    owned = [each for each in catalog.sequences if each.owned_by and _counts(catalog, each.owned_by)]
     for start in range(0, len(owned), _AT_ONCE):
         parts = []
         for sequence in owned[start : start + _AT_ONCE]:
@@ -115,6 +116,12 @@ def sequences_set(conn: Connection, catalog: Catalog) -> None:
                 )
             )
         conn.execute(composed.SQL(" union all ").join(parts))
+
+
+def _counts(catalog: Catalog, owner: tuple[str, str, str]) -> bool:
+    """Whether the column that a sequence belongs to holds numbers; a text may hold more than its number."""
+    table = catalog._tables_by_name.get(owner[:2])
+    return table is not None and table.column(owner[2]).base_type in _NUMBERS
 
 
 def refreshed_views(conn: Connection, catalog: Catalog) -> list[str]:
