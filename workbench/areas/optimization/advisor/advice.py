@@ -48,17 +48,30 @@ class NotChosen:
     reason: str
 
 
+DropKind = Literal["duplicate", "prefix", "unused", "dearer"]
+
+
 @dataclass(frozen=True)
 class Droppable:
-    """An existing index that nothing in the workload needs once the recommended ones are there.
+    """An existing index that can go once the recommended ones are there; *upkeep* is what it costs in writes.
 
-    *redundant_with* are the indexes that do all that it does; without them it is only a question.
+    It is a "duplicate" of *redundant_with*, or the beginning of its keys ("prefix"); no statement of the
+    workload uses it ("unused"); or its upkeep is "dearer" than what it saves. *reason* says it in words.
     """
 
     index: ExistingIndex
     upkeep: float
-    reason: str = "no statement of the workload uses it"
-    redundant_with: tuple[str, ...] = ()
+    kind: DropKind = "unused"
+    reason: str = ""
+    redundant_with: str = ""
+
+
+@dataclass(frozen=True)
+class KeptIndex:
+    """An existing index that no statement of the workload uses and that stays, and why."""
+
+    index: ExistingIndex
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -86,6 +99,7 @@ class Advice:
     elapsed_s: float
     stages: tuple[Stage, ...] = field(repr=False)
     notes: tuple[str, ...] = ()
+    kept: tuple[KeptIndex, ...] = ()
 
     @property
     def gap(self) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import psycopg2
@@ -12,29 +12,33 @@ import psycopg2
 from workbench import sql
 from workbench.areas.optimization.advisor.advice import (
     Advice,
-    Droppable,
-    NotChosen,
     Objective,
-    Recommended,
     StatementCost,
 )
 from workbench.areas.optimization.advisor.candidates import key_candidates
 from workbench.areas.optimization.advisor.costs import Costs, Indexes, as_set, members
+from workbench.areas.optimization.advisor.drops import Drops, needed_by_keys, redundancies, standing_of
 from workbench.areas.optimization.advisor.pool import Pool, asked_columns, tables_of
 from workbench.areas.optimization.advisor.programme import Limits
 from workbench.areas.optimization.advisor.search import Found, Search, Stage, useful
 from workbench.areas.optimization.advisor.special import OperatorClass, operator_classes, special_candidates
+from workbench.areas.optimization.advisor.telling import Telling
 from workbench.areas.optimization.advisor.upkeep import Prices, Writing, upkeep_of, writings
 from workbench.areas.optimization.advisor.uses import Use, uses_of
 from workbench.errors import BadInput
 from workbench.proof.plans import Plan
-from workbench.proof.whatif import IndexDefinition, StatisticsClone, WhatIfIndex
+from workbench.proof.whatif import IndexDefinition, PlanCost, StatisticsClone, WhatIfIndex
 from workbench.proof.workload import Statement, Unread, Workload
 
 _MOST_SEARCHED = 200  # statements; of more, those that cost the most
-_MOST_REJECTED = 20
 _LEAST_SHARE = 0.001  # of the objective: what the whole budget must be worth at least
-_SERIAL = {"max_parallel_workers_per_gather": "0"}
+# a plan that shows what is asked: indexes that are there would hide orders and the searches of other columns
+_SHAPE = {
+    "max_parallel_workers_per_gather": "0",
+    "enable_indexscan": "off",
+    "enable_indexonlyscan": "off",
+    "enable_bitmapscan": "off",
+}
 
 
 def advise(
@@ -101,7 +105,7 @@ class _Asking:
         progress: Callable[[Stage], None],
     ) -> Advice:
         indexes, own = self._candidates(budget_bytes)
-        pool = Pool(indexes, [each for each in self._clone.existing() if each.is_valid])
+        pool = self._pool(indexes)
         columns = self._columns(pool)
         siblings = pool.siblings()
         costs = Costs(
@@ -132,8 +136,8 @@ class _Asking:
             gap=gap,
             progress=progress,
         )
-        found = search.run()
-        return self._told(pool, costs, search, found, upkeep, budget_bytes)
+        names = [each.statement.name for each in self._searched]
+        return self._told(Telling(pool, costs, search, names, upkeep), search.run(), budget_bytes, gap)
 
     def _plan_all(self, workload: Workload) -> tuple[list[_Planned], list[Unread]]:
         planned: list[_Planned] = []
@@ -151,8 +155,7 @@ class _Asking:
         return planned, unread
 
     def _shape(self, statement: Statement) -> Plan:
-        """A plan that shows what is asked: without parallel workers, with the parameters as they are."""
-        with self._clone.having(settings=_SERIAL):
+        with self._clone.having(settings=_SHAPE):
             values = None if statement.values else statement.values
             return self._clone.explain(statement.sql, values, search_path=statement.search_path)
 
@@ -192,6 +195,12 @@ class _Asking:
         has_parameters = bool(statement.values) or statement.values is None
         return plain | special_candidates(use, table, classes, plain, constants=has_parameters)
 
+    def _pool(self, indexes: Sequence[WhatIfIndex]) -> Pool:
+        existing = [each for each in self._clone.existing() if each.is_valid]
+        standing = standing_of(self._clone.connection, existing)
+        needed = needed_by_keys(standing, redundancies(self._clone.connection, list(standing)))
+        return Pool(indexes, existing, needed)
+
     def _already_there(self, indexes: Sequence[WhatIfIndex]) -> set[int]:
         existing = [each.oid for each in self._clone.existing() if each.is_valid]
         asked = {"candidates": [each.oid for each in indexes], "existing": existing}
@@ -215,7 +224,7 @@ class _Asking:
         return found | as_set(pool.numbers[oid] for oid in planned.used if oid in pool.numbers)
 
     def _ask(self, pool: Pool, relevant: Indexes, number: int, visible: Indexes) -> tuple[float, Indexes]:
-        """x those *visible* are there; the other existing ones stay."""
+        """The cost where of the *relevant* indexes the *visible* are there; other existing ones stay."""
         each = self._searched[number].statement
         shown = [pool.oids[n] for n in members(visible & ~pool.existing)]
         hidden = [pool.oids[n] for n in members(pool.existing & relevant & ~visible)]
@@ -236,106 +245,70 @@ class _Asking:
             * math.log(max(cost, 1e-9) / max(searched[number].cost, 1e-9))
         )
 
-    def _told(
-        self,
-        pool: Pool,
-        costs: Costs,
-        search: Search,
-        found: Found,
-        upkeep: Sequence[float],
-        budget_bytes: int,
-    ) -> Advice:
+    def _told(self, telling: Telling, found: Found, budget_bytes: int, gap: float) -> Advice:
+        pool, search = telling.pool, telling.search
+        found, trifles = telling.without_trifles(found, gap)
+        drops = self._drops(telling, found)
+        gone = as_set(pool.numbers[oid] for oid in drops.hidden)
+        objective = search.objective((found.indexes | pool.existing) & ~gone)
         chosen = found.indexes & ~pool.existing
-        gone = pool.existing & ~found.indexes
-        elapsed_s = time.monotonic() - self._began
+        by_oid = {each.oid: each.definition for each in pool.new.values()}
         calls = self._clone.calls - self._calls_before
         return Advice(
-            recommended=self._recommended(pool, costs, search, found),
-            droppable=tuple(Droppable(pool.there[number], upkeep[number]) for number in members(gone)),
-            rejected=self._rejected(pool, costs, search, found, budget_bytes),
-            statements=self._statement_costs(pool, found),
-            unread=tuple(self._unread),
-            objective=self._objective,
-            budget_bytes=budget_bytes,
-            size_bytes=sum(int(pool.sizes[number]) for number in members(chosen)),
-            relative_cost=search.percent(found.objective) / 100,
-            bound=search.percent(found.bound) / 100,
-            finished=found.exhausted,
-            candidates=(search.everything & ~pool.existing).bit_count(),
-            whatif_calls=calls,
-            elapsed_s=elapsed_s,
-            stages=found.stages,
-            notes=(*self._notes, *self._clone.lost),
-        )
-
-    def _recommended(self, pool: Pool, costs: Costs, search: Search, found: Found) -> tuple[Recommended, ...]:
-        chosen = list(members(found.indexes & ~pool.existing))
-        lost = {
-            number: max(0.0, search.objective(found.indexes & ~(1 << number)) - found.objective)
-            for number in chosen
-        }
-        whole = sum(lost.values()) or 1.0
-        users: dict[int, list[str]] = {number: [] for number in chosen}
-        for place, planned in enumerate(self._searched):
-            for number in members(costs.answer(place, found.indexes).used):
-                if number in users:
-                    users[number].append(planned.statement.name)
-        ranked = sorted(chosen, key=lambda number: (-lost[number], number))
-        return tuple(
-            Recommended(pool.new[number], lost[number] / whole, tuple(users[number])) for number in ranked
-        )
-
-    def _rejected(
-        self, pool: Pool, costs: Costs, search: Search, found: Found, budget_bytes: int
-    ) -> tuple[NotChosen, ...]:
-        """The candidates that gain most alone and were not chosen, with their gain beside the chosen ones."""
-        base = search.objective(search.start)
-        room = budget_bytes - sum(pool.sizes[n] for n in members(found.indexes & ~pool.existing))
-        left = list(members(search.everything & ~found.indexes & ~pool.existing))
-        alone = {number: base - self._seen(costs, search, 1 << number | pool.existing) for number in left}
-        told = []
-        for number in sorted(left, key=lambda number: (-alone[number], number))[:_MOST_REJECTED]:
-            beside = found.objective - search.objective(found.indexes | 1 << number)
-            if beside <= 100 * _LEAST_SHARE:
-                reason = "beside the chosen ones it gains nothing"
-            elif pool.sizes[number] > room:
-                reason = (
-                    f"beside the chosen ones it gains {beside / 100:.1%}, and the budget has no room for it"
-                )
-            else:
-                reason = f"beside the chosen ones it gains {beside / 100:.1%}, found when the time was over"
-            told.append(
-                NotChosen(pool.new[number].definition, int(pool.sizes[number]), alone[number] / 100, reason)
-            )
-        return tuple(told)
-
-    def _seen(self, costs: Costs, search: Search, indexes: Indexes) -> float:
-        """The objective of *indexes* by the plans that were seen, which may miss some."""
-        return sum(
-            min(search.value(place, plan.cost) for plan in costs.plans(place) if not plan.used & ~indexes)
-            for place in range(len(self._searched))
-        )
-
-    def _statement_costs(self, pool: Pool, found: Found) -> tuple[StatementCost, ...]:
-        shown = [pool.oids[number] for number in members(found.indexes & ~pool.existing)]
-        by_oid = {each.oid: each.definition for each in pool.new.values()}
-        told = []
-        for each in self._planned:
-            after = self._clone.cost(
-                each.statement.sql,
-                each.statement.values,
-                indexes=shown,
-                search_path=each.statement.search_path,
-            )
-            told.append(
+            recommended=telling.recommended(found),
+            droppable=tuple(drops.droppable),
+            rejected=telling.rejected(found, trifles, budget_bytes),
+            statements=tuple(
                 StatementCost(
                     each.statement,
                     each.cost,
                     after.total_cost,
                     tuple(by_oid[oid] for oid in after.indexes if oid in by_oid),
                 )
+                for each, after in zip(self._planned, drops.now, strict=True)
+            ),
+            unread=tuple(self._unread),
+            objective=self._objective,
+            budget_bytes=budget_bytes,
+            size_bytes=sum(int(pool.sizes[number]) for number in members(chosen)),
+            relative_cost=search.percent(objective) / 100,
+            bound=search.percent(min(found.bound, objective)) / 100,
+            finished=found.exhausted,
+            candidates=(search.everything & ~pool.existing).bit_count(),
+            whatif_calls=calls,
+            elapsed_s=time.monotonic() - self._began,
+            stages=found.stages,
+            notes=(*self._notes, *self._clone.lost),
+            kept=tuple(drops.kept),
+        )
+
+    def _drops(self, telling: Telling, found: Found) -> Drops:
+        """The existing indexes that can go where the new ones are there."""
+        pool = telling.pool
+        shown = [pool.oids[number] for number in members(found.indexes & ~pool.existing)]
+
+        def ask(place: int, hidden: Collection[int]) -> PlanCost:
+            each = self._planned[place].statement
+            return self._clone.cost(
+                each.sql, each.values, indexes=shown, without=hidden, search_path=each.search_path
             )
-        return tuple(told)
+
+        conn, existing = self._clone.connection, list(pool.there.values())
+        standing = standing_of(conn, existing)
+        touched = {(use.schema, use.table) for each in self._planned for use in each.uses}
+        touched |= {(write.schema, write.table) for each in self._planned for write in each.writes}
+        drops = Drops(
+            ask,
+            [PlanCost(each.cost, each.used) for each in self._planned],
+            existing,
+            standing,
+            redundancies(conn, [*standing, *shown]),
+            {oid: pool.new[pool.numbers[oid]].definition for oid in shown},
+            {each.oid: telling.upkeep[number] for number, each in pool.there.items()},
+            touched,
+        )
+        drops.decide([pool.oids[number] for number in members(pool.existing & ~found.indexes)])
+        return drops
 
 
 def _of_logarithm(value: float) -> float:

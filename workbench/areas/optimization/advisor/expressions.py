@@ -79,6 +79,16 @@ def columns_in(text: str) -> frozenset[ColumnOf]:
     return _columns(tree) if tree is not None else frozenset()
 
 
+def bare_columns_in(text: str) -> frozenset[str]:
+    """The columns without an alias in *text*: EXPLAIN leaves it out of the output where one table is read."""
+    references: Iterator[Any] = (
+        each.fields for each in _walked(parsed(text)) if isinstance(each, ast.ColumnRef)
+    )
+    return frozenset(
+        str(fields[0].sval) for fields in references if len(fields) == 1 and isinstance(fields[0], ast.String)
+    )
+
+
 @lru_cache(maxsize=20_000)
 def parsed(text: str) -> Any:
     """The syntax tree of an expression as EXPLAIN prints it, or None where it is none of SQL's."""

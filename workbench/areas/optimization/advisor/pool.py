@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from workbench import sql
@@ -24,9 +24,17 @@ class Tables:
 
 
 class Pool:
-    """Candidates and existing indexes under one numbering: the candidates first."""
+    """Candidates and existing indexes under one numbering: the candidates first.
 
-    def __init__(self, candidates: Sequence[WhatIfIndex], existing: Sequence[ExistingIndex]) -> None:
+    *needed* are the oids of those existing ones that stay whatever the workload says.
+    """
+
+    def __init__(
+        self,
+        candidates: Sequence[WhatIfIndex],
+        existing: Sequence[ExistingIndex],
+        needed: Collection[int] = (),
+    ) -> None:
         first = len(candidates)
         self.new = dict(enumerate(candidates))
         self.there = dict(enumerate(existing, start=first))
@@ -35,7 +43,7 @@ class Pool:
         # what is there takes nothing from the budget
         self.sizes = [float(each.size_bytes) for each in candidates] + [0.0] * len(existing)
         self.existing = as_set(self.there)
-        self.fixed = as_set(number for number, each in self.there.items() if each.needed or each.is_unique)
+        self.fixed = as_set(number for number, each in self.there.items() if each.oid in needed)
         self.of_table: dict[TableName, list[int]] = {}
         for number, each in self.new.items():
             self.of_table.setdefault((each.definition.schema, each.definition.table), []).append(number)

@@ -16,6 +16,7 @@ from pglast import ast
 from workbench.areas.optimization.advisor.expressions import (
     ColumnOf,
     Condition,
+    bare_columns_in,
     columns_in,
     conditions,
     operand,
@@ -93,6 +94,7 @@ class _Reading:
         self._conditions: list[Condition] = []
         self._mentioned: dict[str, set[str]] = defaultdict(set)
         self._outputs: dict[str, set[str]] = {}
+        self._bare: set[str] = set()  # columns without an alias above a scan
         self._orderings: dict[str, list[tuple[Ordering, ...]]] = defaultdict(list)
         self._grouped: dict[str, list[tuple[str, ...]]] = defaultdict(list)
         self._extremes: dict[str, set[str]] = defaultdict(set)
@@ -112,10 +114,13 @@ class _Reading:
             for text in _texts(node.get(name)):
                 self._mention(columns_in(text))
         self._order(node)
-        output = [columns_in(text) for text in _texts(node.get("Output"))]
-        found = frozenset().union(*output) if output else frozenset()
+        texts = _texts(node.get("Output"))
+        found = frozenset().union(*map(columns_in, texts))
+        bare = frozenset().union(*map(bare_columns_in, texts))
+        if not scans or parent is None:
+            self._bare |= bare
         if scans:
-            self._outputs[alias] = {column for of, column in found if of == alias}
+            self._outputs[alias] = {column for of, column in found if of == alias} | bare
         else:
             self._mention(found)
             self._extremes_of(node)
@@ -157,6 +162,8 @@ class _Reading:
 
     def uses(self) -> list[Use]:
         joined = self._joined()
+        if len(self._tables) == 1:
+            self._mentioned[next(iter(self._tables))] |= self._bare
         return [self._use(alias, table, joined) for alias, table in self._tables.items()]
 
     def _use(self, alias: str, table: tuple[str, str], joined: Mapping[ColumnOf, frozenset[ColumnOf]]) -> Use:
