@@ -21,7 +21,7 @@ from workbench.errors import BadInput
 from workbench.proof.plans import Contender, interleaved, rolled_back
 from workbench.proof.slow import conditions, ranges, rewriting, subqueries
 from workbench.proof.slow.diagnosis import current_search_path
-from workbench.proof.slow.model import Rewrite
+from workbench.proof.slow.model import Remedy, Rewrite
 from workbench.proof.slow.rewriting import Change, Rule
 from workbench.proof.slow.running import (
     explain_text,
@@ -104,10 +104,12 @@ def rewrites_of(
     timeout_s: float,
     deadline: float,
     not_here: str = "",
+    helping: Sequence[Remedy] = (),
 ) -> Sequence[Rewrite]:
     """The rewrites of a SELECT that the rules know, each proved on the copy behind *conn*, or refused there.
 
-    With *not_here* nothing is run: the rewrites are listed as not proved, for that reason.
+    With *not_here* nothing is run: the rewrites are listed as not proved, for that reason. *helping* are
+    remedies with which a statement that does not end otherwise does.
     """
     if not statement.reads_only:
         return ()
@@ -133,7 +135,7 @@ def rewrites_of(
             found.append(replace(rewrite, why=why))
             continue
         again = _again(rule, structure, path)
-        found.append(_proved(conn, statement, structure, path, text, rewrite, again, timeout_s))
+        found.append(_proved(conn, statement, structure, path, text, rewrite, again, timeout_s, helping))
     if not not_here and statement.values is not None:
         paged = _keyset(conn, statement, structure, path, tree, text, timeout_s)
         found += [paged] if paged else []
@@ -179,6 +181,7 @@ def _proved(
     rewrite: Rewrite,
     again: Callable[[str], str | None],
     timeout_s: float,
+    helping: Sequence[Remedy],
 ) -> Rewrite:
     """The rewrite compared with the statement on the copy, and timed against it where it is equal."""
     compared: list[str] = []
@@ -190,7 +193,7 @@ def _proved(
             try:
                 differs = _compare(conn, given, compared)
             except errors.QueryCanceled:
-                return _on_fewer_rows(conn, statement, rewrite, text, scopes, timeout_s)
+                return _on_fewer_rows(conn, rewrite, text, scopes, timeout_s, helping)
             if differs:
                 return _unequal(rewrite, compared, differs)
             for case in _other_cases(conn, text, again, scopes):
@@ -263,26 +266,22 @@ def _other_cases(
 
 def _on_fewer_rows(
     conn: Connection,
-    statement: Statement,
     rewrite: Rewrite,
     text: str,
     scopes: Sequence[Scope],
     timeout_s: float,
+    helping: Sequence[Remedy],
 ) -> Rewrite:
-    """The rewrite of a statement that does not end: compared on a part of each table, and timed alone."""
+    """The rewrite of a statement that does not end: compared where it does, and timed alone.
+
+    It may end with one of the *helping* remedies, which change no result, or on a part of each table.
+    """
     compared: list[str] = []
     waits = f"the statement does not end within {timeout_s:g} s"
-    for rows in _PARTS:
-        try:
-            with _savepoint(conn):
-                parts = _in_part(conn, scopes, rows)
-                made = [_of_parts(each, parts) for each in (text, rewrite.sql)]
-                case = _Case(f"the first {rows:,} rows of each table", made[0], made[1])
-                differs = _compare(conn, case, compared)
-            break
-        except errors.QueryCanceled:
-            continue
-    else:
+    differs = _with_help(conn, _Case("the given values", text, rewrite.sql), helping, compared)
+    if differs is None:
+        differs = _in_parts(conn, rewrite, text, scopes, compared)
+    if differs is None:
         return replace(rewrite, why=f"{waits}, not on {_PARTS[-1]:,} rows of each table either")
     if differs:
         return _unequal(rewrite, compared, differs)
@@ -300,6 +299,35 @@ def _on_fewer_rows(
     if (found.ratio or 0.0) < _MUCH_FASTER:
         return replace(found, verdict="rejected", why=f"{waits}, and the rewrite takes {after_ms:,.0f} ms")
     return replace(found, verdict="accepted", why=f"{waits}; the rewrite takes {after_ms:,.0f} ms")
+
+
+def _with_help(conn: Connection, case: _Case, helping: Sequence[Remedy], compared: list[str]) -> str | None:
+    """How the results differ with an index that makes the statement end; None where none does."""
+    for remedy in helping:
+        try:
+            with _savepoint(conn):
+                for each in remedy.statements:
+                    conn.execute(each)
+                return _compare(conn, replace(case, name=f"{case.name}, with an index"), compared)
+        except (errors.QueryCanceled, psycopg2.errors.InsufficientPrivilege):
+            continue
+    return None
+
+
+def _in_parts(
+    conn: Connection, rewrite: Rewrite, text: str, scopes: Sequence[Scope], compared: list[str]
+) -> str | None:
+    """How the results differ on a part of each table, the largest on which both end; None where none is."""
+    for rows in _PARTS:
+        try:
+            with _savepoint(conn):
+                parts = _in_part(conn, scopes, rows)
+                before, after = (_of_parts(each, parts) for each in (text, rewrite.sql))
+                case = _Case(f"the first {rows:,} rows of each table", before, after)
+                return _compare(conn, case, compared)
+        except errors.QueryCanceled:
+            continue
+    return None
 
 
 def _in_part(conn: Connection, scopes: Sequence[Scope], rows: int) -> Mapping[tuple[str, str], str]:

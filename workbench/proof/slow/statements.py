@@ -292,6 +292,7 @@ def _examined(
         structure,
         timeout_s=timeout_s,
         deadline=deadline,
+        helping=[each.remedy for each in reasons if each.remedy and each.tried and each.tried.helped],
         not_here="" if there else NO_ROWS if opened.read_only and prove else "nothing was to be tried",
     )
     if any(each.verdict == "accepted" and each.kind == "function_to_range" for each in rewrites):
