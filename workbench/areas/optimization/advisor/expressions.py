@@ -254,9 +254,12 @@ def _columns(node: Any) -> frozenset[ColumnOf]:
 
 def unaliased(node: Any) -> str:
     """*node* as SQL in which columns stand without the alias of their table."""
-    copied = _selected(RawStream()(node))
-    each: Any
-    for each in _walked(copied):
-        if isinstance(each, ast.ColumnRef):
-            each.fields = each.fields[-1:]  # type: ignore[index]
-    return str(RawStream()(copied))
+    references: list[Any] = [each for each in _walked(node) if isinstance(each, ast.ColumnRef)]
+    fields = [each.fields for each in references]
+    for each in references:
+        each.fields = each.fields[-1:]
+    try:
+        return str(RawStream()(node))
+    finally:
+        for each, whole in zip(references, fields, strict=True):
+            each.fields = whole

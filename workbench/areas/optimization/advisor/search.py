@@ -20,6 +20,8 @@ from workbench.areas.optimization.advisor.programme import (
 _THRESHOLDS = (0.5, 1e-4)  # of an index in part: which of them a descent keeps
 _MOST_RELAXED = 40
 _SLOW_RISE = 0.05  # percent: a bound that rises by less a round is left to whole indexes
+_SHORTEST_S, _LONGEST_S = 0.3, 10.0  # of one programme
+_LEAST_GAP = 0.002
 _NEGLIGIBLE = 1e-4  # a step of a cut, as a part of its floor
 
 
@@ -111,6 +113,11 @@ class Search:
     def _close(self) -> bool:
         return self.percent(self._best[0]) <= self.percent(self._lower) * (1 + self.gap)
 
+    @property
+    def _solver_gap(self) -> float:
+        """What the solver may leave, so that the whole search can leave *gap*."""
+        return max(_LEAST_GAP, self.gap / 4)
+
     def _answer(self, statement: int, indexes: Indexes) -> Answer:
         return self.costs.answer(statement, indexes)
 
@@ -173,9 +180,8 @@ class Search:
             for plan in self.costs.plans(each)
         ]
         weighed = [one + other for one, other in zip(self.upkeep, self.tie_break, strict=True)]
-        return best_of_known(
-            options, self.limits, weighed, seconds=min(5.0, max(0.3, self._left_s)), gap=0.002
-        )
+        seconds = min(_LONGEST_S, max(_SHORTEST_S, self._left_s / 4))
+        return best_of_known(options, self.limits, weighed, seconds=seconds, gap=self._solver_gap)
 
     def _tighten_relaxed(self) -> None:
         """Cuts where indexes may be there in part: cheap, and nearly all that the bound needs."""
@@ -216,7 +222,8 @@ class Search:
         while not self._close:
             if self._over:
                 return False
-            bound, choice = self._bound.solved(min(10.0, max(0.5, self._left_s)))
+            seconds = min(_LONGEST_S, max(_SHORTEST_S, self._left_s))
+            bound, choice = self._bound.solved(seconds, self._solver_gap)
             before = (self._lower, self._best[0], len(self._bound.cuts))
             self._lower = max(self._lower, bound)
             if choice is not None:
