@@ -21,6 +21,7 @@ from workbench.proof.slow.tree import Tree, ast
 
 _SUBPLAN = re.compile(r"'(?:[^']|'')*'|\((?:hashed )?(?:SubPlan|InitPlan) \d+\)(?:\.col\d+)?")
 _FOR_EACH_ROW = "workbench_subplan"
+OPERATOR = A_Expr_Kind.AEXPR_OP
 _COMPARED = (A_Expr_Kind.AEXPR_OP, A_Expr_Kind.AEXPR_OP_ANY, A_Expr_Kind.AEXPR_LIKE, A_Expr_Kind.AEXPR_ILIKE)
 _TYPE_NAMES = {
     "int2": "smallint",

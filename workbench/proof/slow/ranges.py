@@ -34,7 +34,7 @@ def as_range(node: Tree, place: Scope) -> Tree | None:
     The rules hold for NULL as well: where the column is NULL, both are. A day, a month or a year of a
     ``timestamptz`` is that of the session's time zone, before and after.
     """
-    if node.kind != conditions._COMPARED[0] or node.lexpr is None or conditions.operator(node) != "=":
+    if node.kind != conditions.OPERATOR or node.lexpr is None or conditions.operator(node) != "=":
         return None
     for side, other in ((node.lexpr, node.rexpr), (node.rexpr, node.lexpr)):
         held = conditions.columns_in(side)
@@ -248,7 +248,7 @@ def _expression(text: str) -> Tree | None:
 
 def implicit_numeric(node: Tree, place: Scope) -> Tree | None:
     """``c = 5.0`` of an integer column, which casts every row: ``c = 5``."""
-    if node.kind != conditions._COMPARED[0] or conditions.operator(node) != "=":
+    if node.kind != conditions.OPERATOR or conditions.operator(node) != "=":
         return None
     for side, other in ((node.lexpr, node.rexpr), (node.rexpr, node.lexpr)):
         if isinstance(side, ast.ColumnRef) and isinstance(getattr(other, "val", None), ast.Float):

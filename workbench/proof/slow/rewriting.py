@@ -74,7 +74,7 @@ class _Comparisons(Visitor):
         return made
 
 
-def _replace_conditions(place: Scope, change: Callable[[Tree], Tree | None]) -> int:
+def replace_conditions(place: Scope, change: Callable[[Tree], Tree | None]) -> int:
     """Apply *change* to the comparisons in WHERE and in the ON of joins; how many it replaced."""
     visitor = _Comparisons(change)
     query = place.query
@@ -108,7 +108,7 @@ def function_to_range(tree: Tree, scopes: Sequence[Scope]) -> Change | None:
                 changed.append(conditions.printed_plainly(node))
             return made
 
-        _replace_conditions(place, change)
+        replace_conditions(place, change)
     if not changed:
         return None
     return Change(f"the column itself is compared instead of {' and '.join(changed)}")
@@ -152,14 +152,14 @@ def _not_exists(outer: Scope, inner: Scope, link: Tree) -> Tree | None:
     right = _qualified(query.targetList[0].val, inner)
     if left is None or right is None:
         return None
-    _and_where(query, ast.A_Expr(kind=_OP, name=(ast.String(sval="="),), lexpr=right, rexpr=left))
+    and_where(query, ast.A_Expr(kind=_OP, name=(ast.String(sval="="),), lexpr=right, rexpr=left))
     query.targetList = (ast.ResTarget(val=_integer(1)),)
     query.distinctClause = None
     query.sortClause = None
     return _not(ast.SubLink(subLinkType=SubLinkType.EXISTS_SUBLINK, subselect=query))
 
 
-_OP = conditions._COMPARED[0]
+_OP = conditions.OPERATOR
 
 
 def _qualified(expression: Tree, place: Scope) -> Tree | None:
@@ -169,10 +169,10 @@ def _qualified(expression: Tree, place: Scope) -> Tree | None:
     named = place.resolve(expression)
     if named is None:
         return None
-    return _column(named[0].alias, named[1].name)
+    return column_of(named[0].alias, named[1].name)
 
 
-def _column(*names: str) -> Tree:
+def column_of(*names: str) -> Tree:
     return ast.ColumnRef(fields=tuple(ast.String(sval=name) for name in names))
 
 
@@ -184,19 +184,19 @@ def _not(node: Tree) -> Tree:
     return ast.BoolExpr(boolop=BoolExprType.NOT_EXPR, args=(node,))
 
 
-def _all(parts: Sequence[Tree]) -> Tree | None:
+def all_of(parts: Sequence[Tree]) -> Tree | None:
     if not parts:
         return None
     return parts[0] if len(parts) == 1 else ast.BoolExpr(boolop=_AND, args=tuple(parts))
 
 
-def _and_where(query: Tree, condition: Tree) -> None:
-    query.whereClause = _all([*conditions.conjuncts(query.whereClause), condition])
+def and_where(query: Tree, condition: Tree) -> None:
+    query.whereClause = all_of([*conditions.conjuncts(query.whereClause), condition])
 
 
 def _without(clause: Tree | None, taken: Sequence[Tree], added: Sequence[Tree] = ()) -> Tree | None:
     kept = [each for each in conditions.conjuncts(clause) if not any(each is one for one in taken)]
-    return _all([*kept, *added])
+    return all_of([*kept, *added])
 
 
 def count_to_exists(tree: Tree, scopes: Sequence[Scope]) -> Change | None:
@@ -225,7 +225,7 @@ def count_to_exists(tree: Tree, scopes: Sequence[Scope]) -> Change | None:
 
 def or_to_union(tree: Tree, scopes: Sequence[Scope]) -> Change | None:
     """OR between columns as UNION ALL, each arm without the rows of those before it: no row comes twice."""
-    if not isinstance(tree, ast.SelectStmt) or not scopes or not _plain(tree) or has_aggregate(tree):
+    if not isinstance(tree, ast.SelectStmt) or not scopes or not plain_select(tree) or has_aggregate(tree):
         return None
     if tree.lockingClause or tree.withClause or not _sorts_by_output(tree):
         return None
@@ -243,7 +243,7 @@ def or_to_union(tree: Tree, scopes: Sequence[Scope]) -> Change | None:
                 ast.SelectStmt(
                     targetList=tree.targetList,
                     fromClause=tree.fromClause,
-                    whereClause=_all([*rest, arm, *before]),
+                    whereClause=all_of([*rest, arm, *before]),
                     op=SetOperation.SETOP_NONE,
                     limitOption=LimitOption.LIMIT_OPTION_DEFAULT,
                     groupDistinct=False,
@@ -273,7 +273,7 @@ def _of_different_columns(arms: Sequence[Tree]) -> bool:
     return len(names) > 1 and () not in names
 
 
-def _plain(query: Tree) -> bool:
+def plain_select(query: Tree) -> bool:
     """Whether it is a SELECT of rows: no groups, no DISTINCT, no set operation, no window."""
     return not (
         query.op
@@ -326,7 +326,7 @@ def distinct_to_exists(tree: Tree, scopes: Sequence[Scope]) -> Change | None:
         inner = ast.SelectStmt(
             targetList=(ast.ResTarget(val=_integer(1)),),
             fromClause=tuple(items[each.alias] for each in place.entries if each.alias in spare),
-            whereClause=_all(moved),
+            whereClause=all_of(moved),
             op=SetOperation.SETOP_NONE,
             limitOption=LimitOption.LIMIT_OPTION_DEFAULT,
             groupDistinct=False,
@@ -335,7 +335,7 @@ def distinct_to_exists(tree: Tree, scopes: Sequence[Scope]) -> Change | None:
         exists = ast.SubLink(subLinkType=SubLinkType.EXISTS_SUBLINK, subselect=inner)
         left = [each for each in place.entries if each.alias not in spare]
         query.fromClause = tuple(items[each.alias] for each in left)
-        query.whereClause = _all([*kept, exists])
+        query.whereClause = all_of([*kept, exists])
         if len(left) == 1 and _has_key(query, place, left[0]):
             query.distinctClause = None
         return Change(f"EXISTS asks whether {', '.join(sorted(spare))} has a row, and multiplies nothing")
@@ -367,7 +367,7 @@ def _flat_conditions(query: Tree) -> list[Tree] | None:
         found += inner
     if any(not isinstance(item, ast.RangeVar) for item in _flat_items(query)):
         return None
-    return None if any(_has_subquery(each) for each in found) else found
+    return None if any(has_subquery(each) for each in found) else found
 
 
 def _inner_quals(item: Tree) -> list[Tree] | None:
@@ -381,7 +381,7 @@ def _inner_quals(item: Tree) -> list[Tree] | None:
     return [*conditions.conjuncts(item.quals), *left, *right]
 
 
-def _has_subquery(tree: Tree) -> bool:
+def has_subquery(tree: Tree) -> bool:
     found: list[Tree] = []
 
     class _Links(Visitor):
@@ -405,7 +405,7 @@ def _split(place: Scope, conjuncts: Sequence[Tree], spare: set[str]) -> tuple[li
         for reference in conditions.columns_in(each) if aliases & spare else ():
             one = place.resolve(reference)
             if one:  # the subquery has names of its own: say whose column it is
-                reference.fields = _column(one[0].alias, one[1].name).fields
+                reference.fields = column_of(one[0].alias, one[1].name).fields
     return kept, moved
 
 

@@ -10,7 +10,7 @@ from pglast.enums import JoinType, LimitOption, SubLinkType
 from pglast.visitors import Skip, Visitor
 
 from workbench.proof.slow import conditions
-from workbench.proof.slow.rewriting import Change, _all, _column, _has_subquery, _plain
+from workbench.proof.slow.rewriting import Change, all_of, column_of, has_subquery, plain_select
 from workbench.proof.slow.structure import name_in_sql
 from workbench.proof.slow.syntax import Scope, has_aggregate, joined_by_name
 from workbench.proof.slow.tree import Tree, ast
@@ -37,7 +37,7 @@ def aggregate_once(tree: Tree, scopes: Sequence[Scope]) -> Change | None:
     """
     by_query = {id(each.query): each for each in scopes}
     for outer in scopes:
-        if not _plain(outer.query) or (has_aggregate(outer.query) and _grouped(outer)):
+        if not plain_select(outer.query) or (has_aggregate(outer.query) and _grouped(outer)):
             continue
         found = list(_correlated(outer, by_query))
         if not found or not _stars_named(outer):
@@ -98,7 +98,13 @@ def _correlated(outer: Scope, by_query: dict[int, Scope]) -> Iterator[_Correlate
 
 def _as_correlated(outer: Scope, inner: Scope, link: Tree) -> _Correlated | None:
     query = inner.query
-    if not _plain(query) or query.limitCount or query.limitOffset or query.withClause or query.lockingClause:
+    if (
+        not plain_select(query)
+        or query.limitCount
+        or query.limitOffset
+        or query.withClause
+        or query.lockingClause
+    ):
         return None
     if len(query.targetList) != 1 or not inner.entries or any(each.table is None for each in inner.entries):
         return None
@@ -111,7 +117,7 @@ def _as_correlated(outer: Scope, inner: Scope, link: Tree) -> _Correlated | None
         key = _key(each, inner, outer)
         if key is not None:
             keys.append(key)
-        elif _has_subquery(each) or not _only(each, inner):
+        elif has_subquery(each) or not _only(each, inner):
             return None
         else:
             rest.append(each)
@@ -147,7 +153,7 @@ def _aggregate_kind(value: Tree) -> str | None:
 
 def _key(each: Tree, inner: Scope, outer: Scope) -> tuple[Tree, Tree] | None:
     """The inner column and the outer one that the condition *each* equates."""
-    if not isinstance(each, ast.A_Expr) or each.kind != conditions._COMPARED[0]:
+    if not isinstance(each, ast.A_Expr) or each.kind != conditions.OPERATOR:
         return None
     if conditions.operator(each) != _EQUAL or len(each.name) != 1:
         return None
@@ -157,7 +163,7 @@ def _key(each: Tree, inner: Scope, outer: Scope) -> tuple[Tree, Tree] | None:
             if mine and inner.resolve(other) is None:
                 theirs = outer.resolve(other)
                 if theirs is not None:
-                    return own, _column(theirs[0].alias, theirs[1].name)
+                    return own, column_of(theirs[0].alias, theirs[1].name)
     return None
 
 
@@ -182,7 +188,7 @@ def _join(outer: Scope, one: _Correlated, name: str) -> None:
     grouped = ast.SelectStmt(
         targetList=(*targets, ast.ResTarget(name="value", val=query.targetList[0].val)),
         fromClause=query.fromClause,
-        whereClause=_all(list(one.rest)),
+        whereClause=all_of(list(one.rest)),
         groupClause=tuple(own for own, _ in one.keys),
         groupDistinct=False,
         op=query.op,
@@ -191,9 +197,9 @@ def _join(outer: Scope, one: _Correlated, name: str) -> None:
     )
     joined = [
         ast.A_Expr(
-            kind=conditions._COMPARED[0],
+            kind=conditions.OPERATOR,
             name=(ast.String(sval=_EQUAL),),
-            lexpr=_column(name, f"key_{number}"),
+            lexpr=column_of(name, f"key_{number}"),
             rexpr=theirs,
         )
         for number, (_, theirs) in enumerate(one.keys, start=1)
@@ -207,11 +213,11 @@ def _join(outer: Scope, one: _Correlated, name: str) -> None:
             isNatural=False,
             larg=left,
             rarg=ast.RangeSubselect(lateral=False, subquery=grouped, alias=ast.Alias(aliasname=name)),
-            quals=_all(joined),
+            quals=all_of(joined),
             rtindex=0,
         ),
     )
-    _put(outer.query, one, _column(name, "value"))
+    _put(outer.query, one, column_of(name, "value"))
 
 
 def _put(query: Tree, one: _Correlated, column: Tree) -> None:
@@ -253,7 +259,12 @@ def order_keys(tree: Tree, scopes: Sequence[Scope]) -> Sequence[tuple[str, bool]
     None where a page cannot be asked for by them: several tables, a nullable or an unknown column, mixed
     directions, no key among them.
     """
-    if not isinstance(tree, ast.SelectStmt) or not scopes or not _plain(tree) or len(scopes[0].entries) != 1:
+    if (
+        not isinstance(tree, ast.SelectStmt)
+        or not scopes
+        or not plain_select(tree)
+        or len(scopes[0].entries) != 1
+    ):
         return None
     place, entry = scopes[0], scopes[0].entries[0]
     if entry.table is None or not tree.sortClause or tree.limitCount is None or tree.limitOffset is None:
