@@ -83,7 +83,7 @@ def _alt(nodes: Sequence[PlanNode], heading: str, costly: int | None) -> str:
     said = f"{heading}: a plan of {len(nodes)} node{'' if len(nodes) == 1 else 's'}."
     if marked:
         name = " ".join(filter(None, (marked.kind, marked.target)))
-        said += f" Most {_unit(marked)} goes into {name} ({_percent(marked.share)})."
+        said += f" The costliest is {name}, with {_percent(marked.share)} of the {_unit(marked)}."
     return cards.visible(said)
 
 
@@ -182,7 +182,7 @@ def _slim_card(node: PlanNode, palette: Palette) -> str:
 
 def _rows(node: PlanNode, palette: Palette, *, marked: bool) -> Iterator[str]:
     if marked:
-        yield _text_row(f"most of the {_unit(node)}", _COSTLY, size=9, bold=True)
+        yield _text_row(f"costliest by {_unit(node)}", _COSTLY, size=9, bold=True)
     if node.subplan:
         yield _text_row(node.subplan, _MUTED, size=9)
     kind = cards.shown(node.kind, 40)

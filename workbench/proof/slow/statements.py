@@ -87,9 +87,6 @@ def slow_statements(
         candidates = sorted(seen, key=lambda each: -_first_guess(each))[: _RUN_FOR_EACH * most]
         if run:
             _run_all(conn, opened, candidates, timeout_s, deadline)
-            for _ in range(_RUN_FOR_EACH):  # what ranks by its estimate alone is run, too
-                first = _not_run(seen, _ranked(seen, most))
-                _run_all(conn, opened, first, timeout_s, deadline)
         ranked = _ranked(seen, most)
         return [
             _examined(places, opened, structure, each, prove=prove, timeout_s=timeout_s, deadline=deadline)
@@ -161,12 +158,6 @@ def _run_all(
             _run(conn, each, min(timeout_s, max(deadline - time.monotonic(), 0.1)))
 
 
-def _not_run(seen: Sequence[_Seen], ranked: Sequence[SlowStatement]) -> Sequence[_Seen]:
-    """The statements among *ranked* that were planned only, without a reason not to run them."""
-    first = {id(each.statement) for each in ranked if each.outcome == "planned" and not each.note}
-    return [each for each in seen if id(each.statement) in first]
-
-
 def _run(conn: Connection, each: _Seen, timeout_s: float) -> None:
     started = time.monotonic()
     try:
@@ -211,7 +202,12 @@ def _ranked(seen: Sequence[_Seen], most: int) -> list[SlowStatement]:
     whole = sum(totals.values()) or 1.0
     able = sorted(
         (each for each in seen if each.outcome != "failed"),
-        key=lambda each: (-totals[id(each)], each.statement.name),
+        # what was cheap enough by its estimate not to be run stands behind what was
+        key=lambda each: (
+            rate is not None and each.outcome == "planned" and not each.note,
+            -totals[id(each)],
+            each.statement.name,
+        ),
     )
     failed = [each for each in seen if each.outcome == "failed"]
     return [_as_fact(each, totals[id(each)] / whole, basis) for each in [*able[:most], *failed[:most]]]
