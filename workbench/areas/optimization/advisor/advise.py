@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import psycopg2
 
 from workbench import sql
+from workbench.areas.optimization.advisor import remarks
 from workbench.areas.optimization.advisor.advice import (
     Advice,
     Objective,
@@ -181,6 +182,10 @@ class _Asking:
             asked = [self._of_use(use, planned.statement, classes) for use in planned.uses]
             own.append(set().union(*asked))
         added = self._clone.add(sorted(set().union(*own)))
+        uses, facts = [use for each in self._searched for use in each.uses], self._tables.facts
+        self._notes += remarks.never_analysed(uses, facts) + remarks.without_statistics(uses, facts)
+        self._notes += remarks.searches_within_text(uses, facts, classes)
+        self._notes += remarks.refused_expressions(added.refused)
         there = self._already_there(added.indexes)
         fitting = [
             each for each in added.indexes if each.oid not in there and each.size_bytes <= budget_bytes
@@ -191,6 +196,8 @@ class _Asking:
         self, use: Use, statement: Statement, classes: Sequence[OperatorClass]
     ) -> set[IndexDefinition]:
         table = self._tables.facts[use.schema, use.table]
+        if not table.rows:
+            return set()
         plain = key_candidates(use, table)
         has_parameters = bool(statement.values) or statement.values is None
         return plain | special_candidates(use, table, classes, plain, constants=has_parameters)
