@@ -491,7 +491,7 @@ def test_without_a_mongod_the_rest_is_done_and_said(cli: Cli) -> None:
         None,
         "there is no MongoDB here to ask",
     }
-    assert made.status == 0 and "1 of 1 notebooks ran" in made.said, made
+    assert made.status == 0 and "2 of 2 notebooks ran" in made.said, made
     front = text_of(cli.folder / "report" / "index.html")
     assert "not proved" in front.lower() and helps in front
     assert "cannot look at a source of this kind: OLTP model" in front

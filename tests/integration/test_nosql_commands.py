@@ -133,7 +133,7 @@ def test_a_dump_is_reviewed_and_reported_without_the_notebook_of_tables(
 
     assert counts(json.loads(review.stdout))["rare"] == {"bool": RARE}
     assert report.returncode == 0, report.stderr
-    assert "1 of 1 notebooks ran" in report.stdout
+    assert "2 of 2 notebooks ran" in report.stdout
     first_page = (tmp_path / "report" / "index.html").read_text()
     assert "cannot look at a source of this kind: OLTP model" in first_page
 
