@@ -110,6 +110,7 @@ def _fill(
     columns = index_columns(admin, list(trees))
     for oid, (path, blocks) in trees.items():
         folder.set_height(path, sizer.height(blocks, columns[oid]))
+    evict(admin, list(trees))  # what was read meanwhile is not what is there now
     return lost
 
 

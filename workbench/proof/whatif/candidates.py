@@ -105,7 +105,12 @@ class Maker:
         """Rows and sizes by oid, written into the catalog and into the files' lengths."""
         root_of = {row["oid"]: row["root"] for row in tree if row["has_file"]}
         columns = index_columns(self.admin, list(root_of))
-        fractions = {oid: self._fraction(each) for oid, each in definitions.items() if each.predicate}
+        predicates = {(each.schema, each.table, each.predicate): each for each in definitions.values()}
+        asked = {key: self._fraction(each) for key, each in predicates.items() if each.predicate}
+        fractions = {
+            oid: asked.get((each.schema, each.table, each.predicate), 1.0)
+            for oid, each in definitions.items()
+        }
         self._count_unknown(columns)
         self._ration(columns, root_of)
         self.sizer.prepare(columns)
@@ -118,6 +123,7 @@ class Maker:
             self.folder.set_length(each[0]["path"], found[oid].size.pages)
             if each[0]["method"] == "btree":
                 self.folder.set_height(each[0]["path"], found[oid].size.height)
+        evict(self.admin, list(columns))  # what was read meanwhile is not what is there now
         sql.run(
             self.admin,
             ["proof/whatif/settle_indexes.sql"],

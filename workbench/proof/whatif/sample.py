@@ -10,8 +10,11 @@ from __future__ import annotations
 
 import io
 import random
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -32,6 +35,8 @@ _MADE_ROWS = 3_000
 _MOST_COLUMNS = 1_599  # a table has 1,600, and one is for the page
 _MOST_BYTES = 16_000_000
 _SEED = 20_231
+_NUMBER = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?")
+_DATE, _DATE_LENGTH = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}"), 10
 _MOST_PARTITIONS, _FEWEST_ROWS = 8, 2_000
 
 
@@ -279,11 +284,29 @@ def _made_column(row: dict[str, Any], chance: random.Random) -> list[str]:
     bounds = row["bounds"] or ()
     missing = max(0, _MADE_ROWS - len(cells))
     if bounds:
-        cells += [_escaped(bounds[number * len(bounds) // missing]) for number in range(missing)]
+        steps = max(1, len(bounds) - 1)
+        for number in range(missing):
+            step = number * steps // missing
+            cells.append(_escaped(_between(bounds[step], bounds[min(step + 1, steps)], chance.random())))
     else:
         cells += [_escaped(chance.choice(row["common"])) if row["common"] else "\\N" for _ in range(missing)]
     chance.shuffle(cells)
     return cells[:_MADE_ROWS]
+
+
+def _between(low: str, high: str, share: float) -> str:
+    """A value between two bounds of a histogram, where their text shows what that is; else the lower one."""
+    if _NUMBER.fullmatch(low) and _NUMBER.fullmatch(high):
+        digits = max(len(each.partition(".")[2]) for each in (low, high))
+        return str(round(Decimal(low) + (Decimal(high) - Decimal(low)) * Decimal(share), digits))
+    if _DATE.match(low) and _DATE.match(high):
+        try:
+            begin, end = datetime.fromisoformat(low), datetime.fromisoformat(high)
+            between = begin + (end - begin) * share
+        except (ValueError, TypeError, OverflowError):
+            return low
+        return between.isoformat(" ") if len(low) > _DATE_LENGTH else between.date().isoformat()
+    return low
 
 
 def _escaped(value: str) -> str:
