@@ -21,6 +21,7 @@ from workbench.areas.nosql.checks import Check
 from workbench.areas.oltp import enforcement
 from workbench.areas.optimization.collections import PAGES as COLLECTION_PAGES
 from workbench.areas.optimization.index_findings import PAGES as INDEX_PAGES
+from workbench.areas.optimization.slow_findings import PAGES as SLOW_PAGES
 from workbench.areas.optimization.structure.checks import CHECKS as STRUCTURE_CHECKS
 from workbench.cli import main_group
 
@@ -106,9 +107,9 @@ def test_check_of_collections_has_a_page(check: Check) -> None:
         assert heading in text, f"{check.page} has no {heading!r}"
 
 
-@pytest.mark.parametrize("page", (*COLLECTION_PAGES, *INDEX_PAGES))
+@pytest.mark.parametrize("page", (*COLLECTION_PAGES, *INDEX_PAGES, *SLOW_PAGES))
 def test_check_of_operations_and_indexes_has_a_page(page: str) -> None:
-    """Each check of operations on collections, and of indexes for a workload, has a page of the same parts."""
+    """Each check of operations on collections, indexes and slow statements has a page of the same parts."""
     text = (ROOT / page).read_text(encoding="utf-8")
 
     for heading in ("# ", "## Why", "## Example", "## Fix", "## Near misses", "## Proof"):
@@ -119,7 +120,7 @@ def test_every_page_of_a_check_has_its_check() -> None:
     """No page describes a check that is gone."""
     named = {check.stem.partition("_")[2] for check in checks()} | {enforcement.CHECK}
     named |= {Path(check.page).stem for check in NOSQL_CHECKS} | {Path(indexes.PAGE).stem}
-    named |= {Path(page).stem for page in (*COLLECTION_PAGES, *INDEX_PAGES)}
+    named |= {Path(page).stem for page in (*COLLECTION_PAGES, *INDEX_PAGES, *SLOW_PAGES)}
     named |= {Path(check.page).stem for check in STRUCTURE_CHECKS}
 
     assert {page.stem for page in (ROOT / "docs" / "checks").glob("*.md")} <= named

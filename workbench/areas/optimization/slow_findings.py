@@ -46,6 +46,7 @@ SOURCES: Mapping[str, str] = {
     "endless": "PostgreSQL manual, 14.1 Using EXPLAIN",
     "rewrite": "PostgreSQL manual, 14.1 Using EXPLAIN",
 }
+PAGES = tuple(f"docs/checks/optimization_slow_{kind}.md" for kind in SOURCES)
 _ANSWERS: Mapping[str, Sequence[str]] = {  # the rewrites that answer a reason
     "non_sargable": ("function_to_range",),
     "no_pruning": ("function_to_range",),
