@@ -130,7 +130,7 @@ def tree(leaves: int, pivot: float) -> Size:
 
 
 def inner_fan_out(pivot: float) -> int:
-    return max(2, int(_INNER_ROOM / (math.ceil(pivot / 8) * 8 + _LINE_POINTER)))
+    return max(2, int(_INNER_ROOM / (pivot + _LINE_POINTER)))
 
 
 def btree_height(pages: int, pivot: float) -> int:
