@@ -33,6 +33,7 @@ _CONDITIONS = (
     "Join Filter",
     "One-Time Filter",
 )
+_GROUPING = frozenset({"Aggregate", "Group", "WindowAgg"})
 _KEYS = ("Sort Key", "Presorted Key", "Group Key", "Grouping Sets", "Order By", "Cache Key")
 
 
@@ -108,8 +109,11 @@ class _Reading:
             self._tables[alias] = table
             self._rows[alias] = float(node.get("Plan Rows", 0.0))
         for name in _CONDITIONS:
-            if text := node.get(name):
-                self._condition(text)
+            for text in _texts(node.get(name)):
+                if node["Node Type"] in _GROUPING:  # HAVING is of groups, not of rows
+                    self._mention(columns_in(text))
+                else:
+                    self._condition(text)
         for name in _KEYS:
             for text in _texts(node.get(name)):
                 self._mention(columns_in(text))
