@@ -95,6 +95,7 @@ class Search:
         self._improve()
         self._tighten_relaxed()
         done = self._tighten()
+        self._settle()
         return Found(self._best[1], self._best[0], min(self._lower, self._best[0]), tuple(self._stages), done)
 
     @property
@@ -172,6 +173,20 @@ class Search:
             if chosen is None:
                 return
             self._consider(chosen.indexes)
+
+    def _settle(self) -> None:
+        """Of sets that are as good, the smaller one."""
+        chosen = self._best_known()
+        if chosen is None:
+            return
+        found = self._pruned(chosen.indexes)
+        objective = self.objective(found)
+        if objective + self._tied(found) < self._best[0] + self._tied(self._best[1]) - 1e-9:
+            self._best = (objective, found)
+            self._note()
+
+    def _tied(self, indexes: Indexes) -> float:
+        return sum(self.tie_break[number] for number in members(indexes))
 
     def _best_known(self) -> Choice | None:
         options = [
