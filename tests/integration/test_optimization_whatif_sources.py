@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
@@ -169,3 +175,30 @@ def test_code_of_the_source_runs_without_rights(server: Server, pg: Connection) 
         assert isinstance(made, StatisticsClone)
         found = made.connection.execute("select public.whoami()").fetchone()
     assert found == (False,)
+
+
+_KILLED = """
+import os, signal, sys
+from workbench.engines.postgres import engine
+from workbench.proof.whatif import statistics_clone
+with engine() as server, server.session(sys.argv[1]) as source, statistics_clone(source, server) as made:
+    print(made.server.host, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_nothing_is_left_of_a_killed_process(database: str, tmp_path: Path) -> None:
+    """The private cluster and the dumped structure in it are gone when their process is."""
+    killed = subprocess.run(
+        [sys.executable, "-c", _KILLED, database],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    socket = Path(killed.stdout.strip())
+    deadline = time.monotonic() + 30
+    while socket.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not socket.exists()
+    assert list(tmp_path.rglob("*.sql")) == []

@@ -60,14 +60,15 @@ def statistics_clone(
         )
     facts = read.grown(source, read.read_facts(source), volume)
     unreadable = [(each.schema_name, each.relation_name) for each in facts.relations if not each.readable]
-    with (
-        dumped_structure(source, server.binaries, timeout_s=timeout_s, without=unreadable) as dumped,
-        private_cluster(settings=_CLUSTER, initdb_args=["--no-data-checksums"], binaries=server.binaries) as (
-            private,
-            cluster,
-        ),
-        loaded_structure(private, dumped, timeout_s=timeout_s) as (name, load, left_out),
-    ):
+    with contextlib.ExitStack() as stack:
+        private, cluster = stack.enter_context(
+            private_cluster(settings=_CLUSTER, initdb_args=["--no-data-checksums"], binaries=server.binaries)
+        )
+        # into the cluster's home, which is removed even where this process is killed
+        dumped = dumped_structure(
+            source, server.binaries, cluster.home, timeout_s=timeout_s, without=unreadable
+        )
+        name, load, left_out = stack.enter_context(loaded_structure(private, dumped, timeout_s=timeout_s))
         owner = script.as_loader(private, load)
         with private.session(name) as admin, owner.session(name) as maker:
             lost = [*left_out, *(f"{each.statement}: {each.reason}" for each in load.left_out)]

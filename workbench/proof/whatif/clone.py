@@ -216,7 +216,8 @@ class StatisticsClone:
                 plan = Plan(
                     self._plan(cursor, question, "verbose, format json", statement, values)[0]["Plan"]
                 )
-            used = [self._by_qualified[name] for name in plan.indexes_used()]
+            found = plan.indexes_used()
+            used = [self._by_qualified[name] for name in found if name in self._by_qualified]  # no catalog's
         return PlanCost(float(total[1]), tuple(dict.fromkeys(used)))
 
     def _whole(self, indexes: Collection[int]) -> frozenset[int]:

@@ -6,7 +6,6 @@ import contextlib
 import os
 import re
 import subprocess
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -40,15 +39,15 @@ _LOGIN = (
 )
 
 
-@contextlib.contextmanager
 def dumped_structure(
     source: AnyConnection,
     binaries: Binaries,
+    folder: Path,
     *,
     timeout_s: float,
     without: Sequence[tuple[str, str]] = (),
-) -> Iterator[Path]:
-    """A schema-only dump of the database behind *source*, in a READ ONLY transaction; gone after the block.
+) -> Path:
+    """A schema-only dump of the database behind *source*, in a READ ONLY transaction, in *folder*.
 
     *without* are tables that the login may not read, by schema and name. Raises SourceError with
     pg_dump's words.
@@ -64,36 +63,35 @@ def dumped_structure(
     }
     if source.info.password:
         environment["PGPASSWORD"] = source.info.password
-    with tempfile.TemporaryDirectory(prefix="workbench-") as folder:
-        dumped = Path(folder) / "structure.sql"
-        arguments = [
-            str(binaries.path("pg_dump")),
-            "--schema-only",
-            "--no-owner",
-            "--no-privileges",
-            "--no-publications",
-            "--no-subscriptions",
-            "--no-security-labels",
-            f"--lock-wait-timeout={int(min(timeout_s, 10) * 1000)}ms",
-            "--no-password",
-            f"--file={dumped}",
-            *(
-                f"--exclude-table={quote_ident(schema, source)}.{quote_ident(table, source)}"
-                for schema, table in without
-            ),
-            f"--dbname={make_dsn(**login)}",
-        ]
-        made = subprocess.run(
-            arguments, capture_output=True, text=True, env=environment, cwd=folder, stdin=subprocess.DEVNULL
+    dumped = folder / "structure.sql"
+    arguments = [
+        str(binaries.path("pg_dump")),
+        "--schema-only",
+        "--no-owner",
+        "--no-privileges",
+        "--no-publications",
+        "--no-subscriptions",
+        "--no-security-labels",
+        f"--lock-wait-timeout={int(min(timeout_s, 10) * 1000)}ms",
+        "--no-password",
+        f"--file={dumped}",
+        *(
+            f"--exclude-table={quote_ident(schema, source)}.{quote_ident(table, source)}"
+            for schema, table in without
+        ),
+        f"--dbname={make_dsn(**login)}",
+    ]
+    made = subprocess.run(
+        arguments, capture_output=True, text=True, env=environment, cwd=folder, stdin=subprocess.DEVNULL
+    )
+    if made.returncode:
+        lines = [line for line in made.stderr.splitlines() if "error:" in line]
+        words = (lines or made.stderr.splitlines()[-1:] or ["no message"])[0]
+        raise SourceError(
+            f"database {source.info.dbname}: its structure cannot be dumped, so no plan can be made: "
+            f"{words.partition('error: ')[2] or words}"
         )
-        if made.returncode:
-            lines = [line for line in made.stderr.splitlines() if "error:" in line]
-            words = (lines or made.stderr.splitlines()[-1:] or ["no message"])[0]
-            raise SourceError(
-                f"database {source.info.dbname}: its structure cannot be dumped, so no plan can be made: "
-                f"{words.partition('error: ')[2] or words}"
-            )
-        yield dumped
+    return dumped
 
 
 @contextlib.contextmanager
