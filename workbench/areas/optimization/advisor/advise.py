@@ -254,7 +254,7 @@ class _Asking:
 
     def _told(self, telling: Telling, found: Found, budget_bytes: int, gap: float) -> Advice:
         pool, search = telling.pool, telling.search
-        found, trifles = telling.without_trifles(found, gap)
+        found, trifles = telling.without_trifles(telling.thrifty(found, gap), gap)
         drops = self._drops(telling, found)
         gone = as_set(pool.numbers[oid] for oid in drops.hidden)
         objective = search.objective((found.indexes | pool.existing) & ~gone)

@@ -99,8 +99,8 @@ class Drops:
         self.hidden = {oid for oid in gone if self.upkeep.get(oid)}
         self.now = [self.ask(each, self.hidden) for each in range(len(self.before))]
         self._restore()
-        # what costs nothing in writes goes last, the duplicates among the large ones first
-        for index in sorted(self.existing, key=lambda each: (-self.upkeep.get(each.oid, 0.0), each.oid)):
+        # the dearest first; of two that are alike the younger one
+        for index in sorted(self.existing, key=lambda each: (-self.upkeep.get(each.oid, 0.0), -each.oid)):
             self._decide_one(index)
         self.droppable.sort(key=lambda each: (each.index.schema, each.index.table, each.index.name))
         self.kept.sort(key=lambda each: (each.index.schema, each.index.table, each.index.name))
@@ -140,7 +140,7 @@ class Drops:
 
     def _stands_in(self, index: ExistingIndex) -> Redundant | None:
         """Another index that stays and does the work as cheaply, if there is one."""
-        for each in self.redundant.get(index.oid, ()):
+        for each in sorted(self.redundant.get(index.oid, ()), key=self._may_go):
             if each.other in self.hidden or not (each.other in self.chosen or each.other in self.standing):
                 continue
             without = {
@@ -155,6 +155,13 @@ class Drops:
                     self.now[place] = cost
                 return each
         return None
+
+    def _may_go(self, redundant: Redundant) -> tuple[bool, bool]:
+        """Those that stay come before those that may go themselves, and the alike before the longer ones."""
+        other = redundant.other
+        stays = other in self.chosen or bool(self.standing.get(other, Standing()).protected)
+        longer = [each for each in self.redundant.get(other, ()) if not each.same]
+        return not stays and bool(longer), not redundant.same
 
     def _drop(self, index: ExistingIndex, kind: DropKind, reason: str, other: str = "") -> None:
         self.hidden.add(index.oid)
