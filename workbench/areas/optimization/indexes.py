@@ -80,7 +80,7 @@ def advise_indexes(
     budget: str = "25%",
     objective: Objective = "total",
     deadline_s: float = 60.0,
-    gap: float = 0.01,
+    gap: float = 0.02,
     sample_rows: int = SAMPLE_ROWS,
     volume: float = 1.0,
     settings: Mapping[str, str] | None = None,

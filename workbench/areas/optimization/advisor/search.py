@@ -22,6 +22,7 @@ _MOST_RELAXED = 40
 _SLOW_RISE = 0.05  # percent: a bound that rises by less a round is left to whole indexes
 _SHORTEST_S, _LONGEST_S = 0.3, 10.0  # of one programme
 _LEAST_GAP = 0.002
+_ROUGH_GAP = 0.02
 _NEGLIGIBLE = 1e-4  # a step of a cut, as a part of its floor
 
 
@@ -73,7 +74,7 @@ class Search:
     percent: Callable[[float], float] = lambda value: value
     deadline_s: float = 60.0
     most_calls: int | None = None
-    gap: float = 0.01
+    gap: float = 0.02
     progress: Progress = lambda stage: None
     _began: float = field(default_factory=time.monotonic)
     _best: tuple[float, Indexes] = (math.inf, 0)
@@ -215,12 +216,22 @@ class Search:
                 for each in self._statements:
                     self._descend(each, kept)
             self._consider(self._rounded(parts))
-            if turn % 3 == 2:
+            if turn % 2 == 1:
+                self._look_ahead()
                 self._improve()
             if turn > 2 and optimum - former < _SLOW_RISE:
                 break
             former = optimum
         self._improve()
+
+    def _look_ahead(self) -> None:
+        """The set that seems best by the cuts so far, before they are many and a programme takes long."""
+        bound, choice = self._bound.solved(_SHORTEST_S, _ROUGH_GAP)
+        self._lower = max(self._lower, bound)
+        if choice is not None:
+            self._consider(choice.indexes)
+            for each in self._statements:
+                self._descend(each, choice.indexes)
 
     def _rounded(self, parts: Mapping[int, float]) -> Indexes:
         """Whole indexes out of *parts* of them, the largest parts first, as far as the budget goes."""
