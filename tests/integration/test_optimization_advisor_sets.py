@@ -170,6 +170,23 @@ def test_an_index_of_a_foreign_key_stays(clone: StatisticsClone) -> None:
     ]
 
 
+def test_an_unused_index_goes_where_another_one_serves_its_key(server: Server) -> None:
+    """Of two indexes that support a foreign key, in other directions, the unused one goes."""
+    with server.scratch_database(label="keys") as name, server.session(name) as conn:
+        conn.execute(
+            "create table p (id int primary key); insert into p select generate_series(1, 500);"
+            "create table c (p int references p, a int, b int);"
+            "insert into c select 1 + i % 500, i % 300, i from generate_series(1, 10000) i;"
+            "create index c_down on c (p, b desc); create index c_up on c (p, a); analyze"
+        )
+        with statistics_clone(conn, server) as clone:
+            query = Statement("q", "select b from c where p = 7 and a = 3", "select")
+            advice = advise(clone, Workload([query]), budget_bytes=0)
+
+    assert {name: each.kind for name, each in gone(advice).items()} == {"c_down": "unused"}
+    assert advice.kept == ()
+
+
 def test_a_table_that_the_workload_does_not_touch_is_left_alone(clone: StatisticsClone) -> None:
     """Of a table without a statement nothing is known: its index stays."""
     assert "customers_country" not in gone(advise(clone, Workload([BY_TOTAL]), budget_bytes=0))

@@ -50,7 +50,7 @@ def advise(
     objective: Objective = "total",
     deadline_s: float = 60.0,
     most_calls: int | None = None,
-    gap: float = 0.01,
+    gap: float = 0.02,
     progress: Callable[[Stage], None] = lambda stage: None,
 ) -> Advice:
     """The new indexes of at most *budget_bytes* that make *workload* cheapest, as far as *deadline_s* goes.
@@ -204,7 +204,7 @@ class _Asking:
 
     def _pool(self, indexes: Sequence[WhatIfIndex]) -> Pool:
         existing = [each for each in self._clone.existing() if each.is_valid]
-        standing = standing_of(self._clone.connection, existing)
+        standing = standing_of(self._clone.connection, [each.oid for each in existing])
         needed = needed_by_keys(standing, redundancies(self._clone.connection, list(standing)))
         return Pool(indexes, existing, needed)
 
@@ -301,7 +301,7 @@ class _Asking:
             )
 
         conn, existing = self._clone.connection, list(pool.there.values())
-        standing = standing_of(conn, existing)
+        standing = standing_of(conn, [*(each.oid for each in existing), *shown])
         touched = {(use.schema, use.table) for each in self._planned for use in each.uses}
         touched |= {(write.schema, write.table) for each in self._planned for write in each.writes}
         drops = Drops(
@@ -309,7 +309,7 @@ class _Asking:
             [PlanCost(each.cost, each.used) for each in self._planned],
             existing,
             standing,
-            redundancies(conn, [*standing, *shown]),
+            redundancies(conn, list(standing)),
             {oid: pool.new[pool.numbers[oid]].definition for oid in shown},
             {each.oid: telling.upkeep[number] for number, each in pool.there.items()},
             touched,

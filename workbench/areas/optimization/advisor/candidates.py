@@ -20,6 +20,9 @@ MOST_KEYS = 4
 _MOST_EQUAL = 3
 _MOST_ORDERED = 4
 _MOST_INCLUDED = 8
+_FEW_INCLUDED = 2  # which are worth it even where the table has no other columns
+_MOST_OF_A_ROW = 0.75
+_UNKNOWN_BYTES = 8.0
 _MOST_FILTERED = 2
 
 Keys = tuple[Key, ...]
@@ -160,7 +163,19 @@ def _covering(use: Use, table: TableFacts, keys: Keys) -> Iterator[IndexDefiniti
     rest = sorted(use.needed - present)
     if not rest or len(rest) > _MOST_INCLUDED or any(each not in table.columns for each in rest):
         return
+    if len(rest) > _FEW_INCLUDED and _is_most_of_the_row([*present, *rest], table):
+        return
     yield IndexDefinition(use.schema, use.table, keys, included=tuple(rest))
+
+
+def _is_most_of_the_row(names: Iterable[str], table: TableFacts) -> bool:
+    """Whether an index on *names* would be little less than a second copy of the table."""
+
+    def width(column: ColumnFacts | None) -> float:
+        return (column.average_width_bytes if column else None) or _UNKNOWN_BYTES
+
+    whole = sum(width(each) for each in table.columns.values())
+    return sum(width(table.columns.get(name)) for name in set(names)) > _MOST_OF_A_ROW * whole
 
 
 def _compared(
@@ -206,40 +221,3 @@ def is_plain(condition: Condition, columns: Mapping[str, ColumnFacts]) -> bool:
 def _by_selectivity(names: Iterable[str], columns: Mapping[str, ColumnFacts]) -> list[str]:
     """The most selective first; what was never analysed last."""
     return sorted(names, key=lambda name: (-(columns[name].distinct or 0.0), name))
-
-
-def merged(indexes: Iterable[IndexDefinition], table: TableFacts) -> set[IndexDefinition]:
-    """Indexes that do the work of two: the longer keys of two that begin alike, and what either includes."""
-    by_lead: dict[Key, list[IndexDefinition]] = defaultdict(list)
-    for each in indexes:
-        if each.method == "btree" and not each.predicate:
-            by_lead[each.keys[0]].append(each)
-    found: set[IndexDefinition] = set()
-    for group in by_lead.values():
-        for one, other in itertools.permutations(sorted(group), 2):
-            both = _both(one, other)
-            if both is not None:
-                found.add(both)
-    return found
-
-
-def _both(one: IndexDefinition, other: IndexDefinition) -> IndexDefinition | None:
-    if one.keys[: len(other.keys)] == other.keys:
-        keys = one.keys
-    else:
-        shared = sum(
-            1
-            for _ in itertools.takewhile(
-                lambda pair: pair[0] == pair[1], zip(one.keys, other.keys, strict=False)
-            )
-        )
-        keys = one.keys + tuple(
-            key for key in other.keys[shared:] if key.text not in {each.text for each in one.keys}
-        )
-        if len(keys) > MOST_KEYS + 1:
-            return None
-    present = {key.text for key in keys}
-    beside = {*one.included, *other.included, *(key.text for key in other.keys)} - present
-    if len(beside) > _MOST_INCLUDED + 2:
-        return None
-    return IndexDefinition(one.schema, one.table, keys, included=tuple(sorted(beside)))

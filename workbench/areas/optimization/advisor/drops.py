@@ -32,9 +32,9 @@ class Redundant:
     same: bool
 
 
-def standing_of(conn: Connection, indexes: Sequence[ExistingIndex]) -> dict[int, Standing]:
-    """By oid, what keeps each of *indexes*."""
-    rows = sql.fetch(conn, "optimization/advisor/standing.sql", {"indexes": [each.oid for each in indexes]})
+def standing_of(conn: Connection, oids: Collection[int]) -> dict[int, Standing]:
+    """By oid, what keeps each of the indexes *oids*."""
+    rows = sql.fetch(conn, "optimization/advisor/standing.sql", {"indexes": sorted(oids)})
     return {row["oid"]: Standing(_protection(row), tuple(row["foreign_keys"])) for row in rows}
 
 
@@ -74,8 +74,9 @@ def needed_by_keys(
 class Drops:
     """*ask* gives a statement's cost where the existing indexes of some oids are hidden as well.
 
-    *before* are the costs of the statements and their indexes as things are, *chosen* the new indexes by
-    oid, *upkeep* what each existing one costs, *touched* the tables that the workload reads or writes.
+    *before* are the costs of the statements and their indexes as things are, *standing* is that of the
+    existing and of the new indexes, *chosen* are the new ones by oid, *upkeep* is what each existing one
+    costs, *touched* are the tables that the workload reads or writes.
     """
 
     ask: Ask
@@ -100,8 +101,14 @@ class Drops:
         self.now = [self.ask(each, self.hidden) for each in range(len(self.before))]
         self._restore()
         # the dearest first; of two that are alike the younger one
-        for index in sorted(self.existing, key=lambda each: (-self.upkeep.get(each.oid, 0.0), -each.oid)):
-            self._decide_one(index)
+        ranked = sorted(self.existing, key=lambda each: (-self.upkeep.get(each.oid, 0.0), -each.oid))
+        free = [
+            each for each in ranked if each.is_valid and not self.standing.get(each.oid, Standing()).protected
+        ]
+        redundant = {each.oid for each in free if self._is_redundant(each)}
+        for index in free:
+            if index.oid not in redundant:
+                self._decide_one(index)
         self.droppable.sort(key=lambda each: (each.index.schema, each.index.table, each.index.name))
         self.kept.sort(key=lambda each: (each.index.schema, each.index.table, each.index.name))
 
@@ -113,21 +120,22 @@ class Drops:
                 self.hidden -= set(shown.indexes)
         self.now = [self.ask(each, self.hidden) for each in range(len(self.before))]
 
-    def _decide_one(self, index: ExistingIndex) -> None:
-        standing = self.standing.get(index.oid, Standing())
-        if standing.protected or not index.is_valid:
-            return
-        if other := self._stands_in(index):
-            kind: DropKind = "duplicate" if other.same else "prefix"
+    def _is_redundant(self, index: ExistingIndex) -> bool:
+        other = self._stands_in(index)
+        if other:
             of = self._told(other.other)
-            words = f"duplicate of {of}" if other.same else f"its keys are the beginning of those of {of}"
+            kind: DropKind = "duplicate" if other.same else "prefix"
+            words = f"duplicate of {of}" if other.same else f"{of} has its keys first, in the same order"
             self._drop(index, kind, words, of)
-        elif (index.schema, index.table) not in self.touched or self._users(self.now, index.oid):
+        return other is not None
+
+    def _decide_one(self, index: ExistingIndex) -> None:
+        if (index.schema, index.table) not in self.touched or self._users(self.now, index.oid):
             return
-        elif index.oid in self.hidden and self._users(self.before, index.oid):
+        if index.oid in self.hidden and self._users(self.before, index.oid):
             self._drop(index, "dearer", "its upkeep costs more than it saves")
-        elif standing.foreign_keys:
-            keys = ", ".join(standing.foreign_keys)
+        elif alone := self._alone_in_supporting(index):
+            keys = ", ".join(alone)
             reason = f"no statement uses it, but a delete or a change of key looks for rows by it: {keys}"
             self.kept.append(KeptIndex(index, reason))
         elif self._users(self.before, index.oid):
@@ -138,10 +146,20 @@ class Drops:
     def _users(self, costs: Sequence[PlanCost], oid: int) -> list[int]:
         return [place for place, cost in enumerate(costs) if oid in cost.indexes]
 
+    def _alone_in_supporting(self, index: ExistingIndex) -> list[str]:
+        """The foreign keys that no other index supports that stays."""
+        others = {
+            key
+            for oid, each in self.standing.items()
+            if oid != index.oid and oid not in self.hidden
+            for key in each.foreign_keys
+        }
+        return [key for key in self.standing[index.oid].foreign_keys if key not in others]
+
     def _stands_in(self, index: ExistingIndex) -> Redundant | None:
         """Another index that stays and does the work as cheaply, if there is one."""
         for each in sorted(self.redundant.get(index.oid, ()), key=self._may_go):
-            if each.other in self.hidden or not (each.other in self.chosen or each.other in self.standing):
+            if each.other in self.hidden:
                 continue
             without = {
                 place: self.ask(place, self.hidden | {index.oid})
