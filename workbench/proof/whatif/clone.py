@@ -126,6 +126,11 @@ class StatisticsClone:
         # 0: a name that several schemas have, which the short form of a plan does not tell apart
         self._by_name[name] = 0 if name in self._by_name else oid
 
+    @property
+    def sampled_s(self) -> float:
+        """How long the samples of rows took to read and to count, in seconds."""
+        return self._maker.sizer.samples.seconds
+
     def existing(self) -> tuple[ExistingIndex, ...]:
         """The indexes of the source, ordered by schema, table and name."""
         return self._existing

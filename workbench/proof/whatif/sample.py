@@ -9,6 +9,7 @@ one column come out right, combinations of columns do not.
 from __future__ import annotations
 
 import io
+import time
 import random
 import re
 from collections.abc import Collection, Mapping, Sequence
@@ -77,6 +78,7 @@ class Samples:
     source: AnyConnection | None
     sample_rows: int
     lost: list[str] = field(default_factory=list)
+    seconds: float = 0.0  # that the tables and their rows took to read
     _columns: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
     _rations: dict[int, int] = field(default_factory=dict)
     _tables: dict[int, SampledTable | None] = field(default_factory=dict)
@@ -86,7 +88,9 @@ class Samples:
     def table(self, oid: int) -> SampledTable | None:
         """The sample of the table *oid* of the clone; None where there is neither row nor statistic."""
         if oid not in self._tables:
+            began = time.monotonic()
             self._tables[oid] = self._take(oid)
+            self.seconds += time.monotonic() - began
         return self._tables[oid]
 
     def describe(self, tables: Collection[int]) -> None:
@@ -127,6 +131,7 @@ class Samples:
         wanted = [each for each in expressions if (oid, each, predicate) not in self._values]
         if table is None or not (wanted or (oid, predicate) not in self._pages):
             return
+        began = time.monotonic()
         try:
             self._evaluate(oid, table, wanted, predicate)
         except psycopg2.Error:
@@ -135,6 +140,7 @@ class Samples:
                     self._evaluate(oid, table, [each], predicate)
                 except psycopg2.Error:
                     self._values[oid, each, predicate] = None
+        self.seconds += time.monotonic() - began
 
     def built(self, oid: int, definition: IndexDefinition) -> tuple[int, int, float] | None:
         """The pages of *definition* built on the sample, and on a quarter of its pages; the sampled rows.
