@@ -7,6 +7,7 @@ from typing import Any
 
 from pglast.parser import scan
 
+from workbench.areas.optimization.advisor.advice import Droppable
 from workbench.areas.optimization.indexes import Advised, Grown
 from workbench.areas.optimization.sizes import in_words
 from workbench.catalog.model import qualified, quoted
@@ -103,7 +104,7 @@ def rejected_rows(advised: Advised) -> list[dict[str, Any]]:
         {
             "index": described(each.definition),
             "size": in_words(each.size_bytes),
-            "gain_alone": f"{each.gain_alone:.1%}",
+            "gain_alone": f"{round(each.gain_alone, 3) + 0.0:.1%}",  # and no -0.0%
             "why_not": each.reason,
         }
         for each in advised.advice.rejected
@@ -134,6 +135,7 @@ def cost_rows(advised: Advised) -> list[dict[str, Any]]:
             "cost_before": round(each.before, 1),
             "cost_after": round(each.after, 1),
             "ratio": round(each.ratio, 4),
+            "sql": _one_line(each.statement.sql),
         }
         for each in sorted(
             advised.advice.statements, key=lambda one: one.statement.weight * (one.after - one.before)
@@ -229,6 +231,7 @@ def indexes_as_dict(advised: Advised, trial: Trial | None = None) -> dict[str, A
         "candidates": advice.candidates,
         "whatif_calls": advice.whatif_calls,
         "elapsed_s": round(advice.elapsed_s, 3),
+        "sampled_s": round(advice.sampled_s, 3),
         "indexes": [
             {
                 "name": advised.indexes[number].name,
@@ -243,7 +246,7 @@ def indexes_as_dict(advised: Advised, trial: Trial | None = None) -> dict[str, A
             }
             for number, each in enumerate(advice.recommended)
         ],
-        "drop": drop_rows(advised, trial),
+        "drop": [_drop_dict(each, tried.get(each.index.qualified)) for each in advice.droppable],
         "rejected": [
             {
                 "index": described(each.definition),
@@ -256,6 +259,20 @@ def indexes_as_dict(advised: Advised, trial: Trial | None = None) -> dict[str, A
         "statements": cost_rows(advised),
         "trial": _trial_dict(trial),
         "notes": advice.notes,
+    }
+
+
+def _drop_dict(each: Droppable, trial: IndexTrial | None) -> Mapping[str, Any]:
+    home = trial.take_home if trial else None
+    return {
+        "index": each.index.qualified,
+        "bytes": each.index.size_bytes,
+        "kind": each.kind,
+        "why": each.reason,
+        "advised": "drop" if each.redundant_with else "look into it",
+        "drop": home.do if home else (f"drop index concurrently {each.index.qualified}",),
+        "create": home.undo if home else (),
+        "proof": _proof(trial),
     }
 
 

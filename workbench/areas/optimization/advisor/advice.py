@@ -80,7 +80,8 @@ class Advice:
 
     *relative_cost* and *bound* are parts of the cost without any change: of the sum of the weighted costs
     for the objective "total", of their geometric mean for "ratio"; no set of the same *candidates* within
-    the budget comes below *bound*. *elapsed_s* is the time of the search, *whatif_calls* its planner calls.
+    the budget comes below *bound*. *elapsed_s* is the time from the first plan to the set, *sampled_s*
+    besides it that of reading rows for the sizes of candidates; *whatif_calls* are all planner calls.
     """
 
     recommended: tuple[Recommended, ...]
@@ -100,6 +101,7 @@ class Advice:
     stages: tuple[Stage, ...] = field(repr=False)
     notes: tuple[str, ...] = ()
     kept: tuple[KeptIndex, ...] = ()
+    sampled_s: float = 0.0
 
     @property
     def gap(self) -> float:

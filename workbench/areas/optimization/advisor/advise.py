@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import psycopg2
 
@@ -29,7 +29,7 @@ from workbench.areas.optimization.advisor.uses import Use, uses_of
 from workbench.errors import BadInput
 from workbench.proof.plans import Plan
 from workbench.proof.whatif import IndexDefinition, PlanCost, StatisticsClone, WhatIfIndex
-from workbench.proof.workload import Statement, Unread, Workload
+from workbench.proof.workload import Statement, Unread, Workload, compress
 
 _MOST_SEARCHED = 200  # statements; of more, those that cost the most
 _LEAST_SHARE = 0.001  # of the objective: what the whole budget must be worth at least
@@ -76,6 +76,15 @@ class _Planned:
     uses: list[Use]
     writes: list[Writing]
     used: tuple[int, ...] = ()
+    constants: bool = False
+
+
+@dataclass(frozen=True)
+class _Took:
+    """How long the search took, and besides it the reading of samples."""
+
+    elapsed_s: float
+    sampled_s: float
 
 
 class _Asking:
@@ -85,7 +94,7 @@ class _Asking:
         self._clone = clone
         self._objective = objective
         self._began = time.monotonic()
-        self._calls_before = clone.calls
+        self._calls_before, self._sampled_before_s = clone.calls, clone.sampled_s
         self._tables = tables_of(clone)
         self._prices = _prices(clone)
         self._planned, self._unread = self._plan_all(workload)
@@ -113,8 +122,6 @@ class _Asking:
             [pool.numbered(each) | pool.existing for each in own],
             lambda number, visible: self._ask(pool, costs.relevant[number], number, visible),
         )
-        everything = pool.existing | useful(costs, pool.existing, as_set(range(len(pool))), siblings)
-        costs.relevant = [self._relevant(each, pool, columns) & everything for each in self._searched]
         written = [(each.statement.weight, write) for each in self._planned for write in each.writes]
         upkeep = [upkeep_of(pool.kept(number, columns), written, self._prices) for number in range(len(pool))]
         base = sum(each.statement.weight * each.cost for each in self._searched) + sum(
@@ -122,9 +129,12 @@ class _Asking:
         )
         percent = 100.0 / base if base else 1.0
         weights = sum(each.statement.weight for each in self._searched) or 1.0
+        value = self._value(percent, weights)
+        everything = pool.existing | useful(costs, pool.existing, as_set(range(len(pool))), siblings)
+        costs.relevant = [self._relevant(each, pool, columns) & everything for each in self._searched]
         search = Search(
             costs,
-            value=self._value(percent, weights),
+            value=value,
             percent=(lambda value: value) if self._objective == "total" else _of_logarithm,
             limits=Limits(pool.sizes, float(budget_bytes), pool.fixed),
             upkeep=[each * percent for each in upkeep],
@@ -138,19 +148,22 @@ class _Asking:
             progress=progress,
         )
         names = [each.statement.name for each in self._searched]
-        return self._told(Telling(pool, costs, search, names, upkeep), search.run(), budget_bytes, gap)
+        found = search.run()
+        sampled_s = self._clone.sampled_s - self._sampled_before_s
+        took = _Took(time.monotonic() - self._began - sampled_s, sampled_s)
+        return self._told(Telling(pool, costs, search, names, upkeep), found, budget_bytes, gap, took)
 
     def _plan_all(self, workload: Workload) -> tuple[list[_Planned], list[Unread]]:
+        """The statements with their costs, and what they write; uses are read of the searched ones only."""
         planned: list[_Planned] = []
         unread: list[Unread] = []
-        names = {table: list(facts.columns) for table, facts in self._tables.facts.items()}
         for each in workload.statements:
             try:
                 now = self._clone.cost(each.sql, each.values, search_path=each.search_path)
-                plan = self._shape(each)
-                uses = uses_of(plan, names, self._tables.roots)
-                writes = writings(each.sql, plan, self._tables.roots)
-                planned.append(_Planned(each, now.total_cost, uses, writes, now.indexes))
+                writes = (
+                    [] if each.reads_only else writings(each.sql, self._with_values(each), self._tables.roots)
+                )
+                planned.append(_Planned(each, now.total_cost, [], writes, now.indexes))
             except (psycopg2.Error, BadInput) as exc:
                 unread.append(Unread(each.name, each.where, str(exc).strip().splitlines()[0]))
         return planned, unread
@@ -160,17 +173,34 @@ class _Asking:
             values = None if statement.values else statement.values
             return self._clone.explain(statement.sql, values, search_path=statement.search_path)
 
+    def _with_values(self, statement: Statement) -> Plan:
+        with self._clone.having(settings=_SHAPE):
+            return self._clone.explain(statement.sql, statement.values, search_path=statement.search_path)
+
     def _worth_searching(self) -> list[_Planned]:
-        ranked = sorted(self._planned, key=lambda each: -each.statement.weight * each.cost)
-        kept = ranked[:_MOST_SEARCHED]
-        if len(kept) < len(ranked):
-            whole = sum(each.statement.weight * each.cost for each in ranked) or 1.0
-            part = sum(each.statement.weight * each.cost for each in kept) / whole
-            self._notes.append(
-                f"indexes are searched for the {len(kept)} statements that cost the most, {part:.1%} of the "
-                f"cost of all {len(ranked):,}; the others are planned before and after"
-            )
-        return kept
+        """Those that cost the most, one for all that differ in constants alone where there are very many."""
+        statements = [each.statement for each in self._planned]
+        small = compress(
+            Workload(statements), most=_MOST_SEARCHED, costs=[each.cost for each in self._planned]
+        )
+        self._notes += small.notes
+        planned = {(one.name, one.sql, one.values): each for each in self._planned if (one := each.statement)}
+        return [
+            self._read(replace(planned[each.name, each.sql, each.values], statement=each))
+            for each in small.statements
+        ]
+
+    def _read(self, planned: _Planned) -> _Planned:
+        """*planned* with its uses, and whether literals in them are the statement's own."""
+        statement = planned.statement
+        names = {table: list(facts.columns) for table, facts in self._tables.facts.items()}
+        constants = bool(statement.values) or statement.values is None
+        try:
+            plan = self._shape(statement)
+        except psycopg2.Error:
+            # parameters whose types only their values tell
+            plan, constants = self._with_values(statement), False
+        return replace(planned, uses=uses_of(plan, names, self._tables.roots), constants=constants)
 
     def _candidates(self, budget_bytes: int) -> tuple[list[WhatIfIndex], list[set[IndexDefinition]]]:
         """The indexes that could be created, and of them those that each statement asks for itself."""
@@ -179,7 +209,7 @@ class _Asking:
         )
         own: list[set[IndexDefinition]] = []
         for planned in self._searched:
-            asked = [self._of_use(use, planned.statement, classes) for use in planned.uses]
+            asked = [self._of_use(use, planned.constants, classes) for use in planned.uses]
             own.append(set().union(*asked))
         added = self._clone.add(sorted(set().union(*own)))
         uses, facts = [use for each in self._searched for use in each.uses], self._tables.facts
@@ -192,15 +222,12 @@ class _Asking:
         ]
         return fitting, own
 
-    def _of_use(
-        self, use: Use, statement: Statement, classes: Sequence[OperatorClass]
-    ) -> set[IndexDefinition]:
+    def _of_use(self, use: Use, constants: bool, classes: Sequence[OperatorClass]) -> set[IndexDefinition]:
         table = self._tables.facts[use.schema, use.table]
         if not table.rows:
             return set()
         plain = key_candidates(use, table)
-        has_parameters = bool(statement.values) or statement.values is None
-        return plain | special_candidates(use, table, classes, plain, constants=has_parameters)
+        return plain | special_candidates(use, table, classes, plain, constants=constants)
 
     def _pool(self, indexes: Sequence[WhatIfIndex]) -> Pool:
         existing = [each for each in self._clone.existing() if each.is_valid]
@@ -252,7 +279,7 @@ class _Asking:
             * math.log(max(cost, 1e-9) / max(searched[number].cost, 1e-9))
         )
 
-    def _told(self, telling: Telling, found: Found, budget_bytes: int, gap: float) -> Advice:
+    def _told(self, telling: Telling, found: Found, budget_bytes: int, gap: float, took: _Took) -> Advice:
         pool, search = telling.pool, telling.search
         found, trifles = telling.without_trifles(telling.thrifty(found, gap), gap)
         drops = self._drops(telling, found)
@@ -283,7 +310,8 @@ class _Asking:
             finished=found.exhausted,
             candidates=(search.everything & ~pool.existing).bit_count(),
             whatif_calls=calls,
-            elapsed_s=time.monotonic() - self._began,
+            elapsed_s=took.elapsed_s,
+            sampled_s=took.sampled_s,
             stages=found.stages,
             notes=(*self._notes, *self._clone.lost),
             kept=tuple(drops.kept),
@@ -302,7 +330,7 @@ class _Asking:
 
         conn, existing = self._clone.connection, list(pool.there.values())
         standing = standing_of(conn, [*(each.oid for each in existing), *shown])
-        touched = {(use.schema, use.table) for each in self._planned for use in each.uses}
+        touched = {(use.schema, use.table) for each in self._searched for use in each.uses}
         touched |= {(write.schema, write.table) for each in self._planned for write in each.writes}
         drops = Drops(
             ask,

@@ -114,11 +114,13 @@ class Drops:
 
     def _restore(self) -> None:
         """What the search left out stays where a statement would be dearer than it is."""
+        needed: set[int] = set()
         for place, before in enumerate(self.before):
             if self.hidden and self.now[place].total_cost > before.total_cost * _AS_CHEAP:
-                shown = self.ask(place, ())
-                self.hidden -= set(shown.indexes)
-        self.now = [self.ask(each, self.hidden) for each in range(len(self.before))]
+                needed |= self.hidden & set(self.ask(place, ()).indexes)
+        if needed:
+            self.hidden -= needed
+            self.now = [self.ask(each, self.hidden) for each in range(len(self.before))]
 
     def _is_redundant(self, index: ExistingIndex) -> bool:
         other = self._stands_in(index)

@@ -12,6 +12,7 @@ from workbench.areas.optimization.advisor.search import Found, Search
 
 LEAST_GAIN = 0.1  # percent of the objective: an index that is worth less is not recommended
 _AS_GOOD = 0.05  # percent
+_GIVEN_UP = 0.003  # of the objective: what a smaller set may cost in all
 _MOST_REJECTED = 20
 
 
@@ -28,9 +29,9 @@ class Telling:
     def thrifty(self, found: Found, gap: float) -> Found:
         """*found* with smaller indexes in the place of larger ones of the same table that are no better.
 
-        It costs no more than `_AS_GOOD` an index, and a quarter of *gap* in all.
+        It costs no more than `_AS_GOOD` an index, and half of `_GIVEN_UP` and of *gap* in all.
         """
-        most = found.objective + abs(self.search.percent(found.objective)) * gap / 4
+        most = found.objective + abs(self.search.percent(found.objective)) * min(gap, _GIVEN_UP) / 2
         sizes, new = self.pool.sizes, self._new(found)
         for number in sorted(members(new), key=lambda number: (-sizes[number], number)):
             for other in self._smaller(number, found.indexes):
@@ -63,11 +64,11 @@ class Telling:
     def without_trifles(self, found: Found, gap: float) -> tuple[Found, Mapping[int, float]]:
         """*found* without new indexes that are worth less than `LEAST_GAIN`, and what each of them is worth.
 
-        All of them together are worth no more than half of *gap*: several that say nearly the same go but
-        for one, and the proven distance to the best set grows by no more than that.
+        All of them together are worth no more than `_GIVEN_UP`, and than *gap*: several that say nearly the
+        same go but for one, and the proven distance to the best set grows by no more than that.
         """
         left: dict[int, float] = {}
-        most = found.objective + abs(self.search.percent(found.objective)) * gap / 2
+        most = found.objective + abs(self.search.percent(found.objective)) * min(gap, _GIVEN_UP)
         worth = {number: self._worth(found, number) for number in members(self._new(found))}
         for number in sorted(worth, key=lambda number: (worth[number], -self.pool.sizes[number], number)):
             if worth[number] >= LEAST_GAIN:
