@@ -386,3 +386,19 @@ def test_a_shape_of_statement_is_helped(query: str, clone: StatisticsClone) -> N
     assert advice.recommended
     assert advice.relative_cost < 0.95
     assert len({(each.keys, each.predicate) for each in indexes(advice)}) == len(advice.recommended)
+
+
+def test_a_text_within_is_searched_by_trigrams(server: Server) -> None:
+    """Where the source has pg_trgm, LIKE '%abc%' gets its GIN index, in the schema of the extension."""
+    with server.scratch_database(label="trigrams") as name, server.session(name) as conn:
+        conn.execute(
+            'create schema "My extensions"; create extension pg_trgm schema "My extensions";'
+            "create table t as select i as id, md5(i::text) as word from generate_series(1, 20000) i; analyze"
+        )
+        with statistics_clone(conn, server, sample=conn) as clone:
+            advice = advised(clone, "select id from t where word like '%abcdef%'")
+
+    found = the_index(advice)
+    assert found.method == "gin"
+    assert found.keys[0].operator_class == ("My extensions", "gin_trgm_ops")
+    assert advice.notes == ()

@@ -114,6 +114,19 @@ def test_an_index_whose_upkeep_exceeds_its_gain_is_not_chosen(clone: StatisticsC
     assert any("upkeep" in each.reason for each in many.rejected)
 
 
+def test_an_index_within_another_one_is_not_built_for_a_trifle(clone: StatisticsClone) -> None:
+    """Of two indexes with the same keys the smaller one is left out, unless it is worth its place."""
+    reads = [
+        Statement("few", "select courier_id from orders where total = 17", "select", weight=5),
+        Statement("more", "select customer_id, placed, courier_id from orders where total = 18", "select"),
+        Statement("dear", "select sum(amount) from lines", "select", weight=3),
+    ]
+    advice = advise(clone, Workload(reads), budget_bytes=MANY)
+    found = [each.index.definition for each in advice.recommended if each.index.definition.table == "orders"]
+
+    assert [(each.keys[0].text, "courier_id" in each.included) for each in found] == [("total", True)]
+
+
 def test_an_update_of_other_columns_is_no_upkeep(clone: StatisticsClone) -> None:
     """An update that leaves the columns of an index alone does not keep it from being chosen."""
     update = Statement("u", "update orders set status = 'X' where id = 7", "update", weight=100_000)

@@ -64,8 +64,8 @@ class Telling:
     def without_trifles(self, found: Found, gap: float) -> tuple[Found, Mapping[int, float]]:
         """*found* without new indexes that are worth less than `LEAST_GAIN`, and what each of them is worth.
 
-        All of them together are worth no more than `_GIVEN_UP`, and than *gap*: several that say nearly the
-        same go but for one, and the proven distance to the best set grows by no more than that.
+        One that another chosen one holds goes for that alone. All others together are worth no more than
+        `_GIVEN_UP`, and than *gap*: the proven distance to the best set grows by no more than that.
         """
         left: dict[int, float] = {}
         most = found.objective + abs(self.search.percent(found.objective)) * min(gap, _GIVEN_UP)
@@ -76,10 +76,21 @@ class Telling:
             smaller = found.indexes & ~(1 << number)
             objective = self.search.objective(smaller)
             lost = objective - found.objective
-            if lost < LEAST_GAIN and objective <= most:
+            if lost < LEAST_GAIN and (objective <= most or self._is_within_another(number, smaller)):
                 left[number] = lost
                 found = replace(found, indexes=smaller, objective=objective)
         return found, left
+
+    def _is_within_another(self, number: int, indexes: Indexes) -> bool:
+        """Whether a new one of *indexes* begins with the same keys and holds all of the index's columns."""
+        one = self.pool.new[number].definition
+        return any(
+            (one.schema, one.table, one.method, one.predicate)
+            == (other.schema, other.table, other.method, other.predicate)
+            and other.keys[: len(one.keys)] == one.keys
+            and set(one.included) <= {*other.included, *(key.text for key in other.keys)}
+            for other in (self.pool.new[n].definition for n in members(indexes & ~self.pool.existing))
+        )
 
     def _new(self, found: Found) -> Indexes:
         return found.indexes & ~self.pool.existing
