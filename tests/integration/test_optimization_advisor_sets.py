@@ -151,6 +151,13 @@ def test_what_can_go_says_why(clone: StatisticsClone) -> None:
         "orders_note": ("unused", ""),
     }
     assert "no statement of the workload uses it" in found["orders_note"].reason
+    assert not any("could not be planned" in note for note in advice.notes)
+
+    missing = Statement("missing", "select * from nowhere", "select")
+    assert any(
+        "could not be planned" in note
+        for note in advise(clone, Workload([read, missing]), budget_bytes=0).notes
+    )
 
 
 def test_of_two_that_are_alike_one_goes(server: Server) -> None:

@@ -313,7 +313,7 @@ class _Asking:
             elapsed_s=took.elapsed_s,
             sampled_s=took.sampled_s,
             stages=found.stages,
-            notes=(*self._notes, *self._clone.lost),
+            notes=(*self._notes, *remarks.unseen_uses(self._unread, drops.droppable), *self._clone.lost),
             kept=tuple(drops.kept),
         )
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from workbench.areas.optimization.advisor.advice import Droppable
 from workbench.areas.optimization.advisor.candidates import TableFacts
 from workbench.areas.optimization.advisor.special import OperatorClass
 from workbench.areas.optimization.advisor.uses import Use
 from workbench.catalog.model import qualified
 from workbench.proof.whatif import Refused
+from workbench.proof.workload import Unread
 
 _WITHIN = frozenset({"~~", "~~*", "~", "~*"})
 _MOST = 10
@@ -63,6 +65,13 @@ def searches_within_text(
         "a text anywhere in a column is searched by an index with the extension pg_trgm, which the source "
         f"does not have (create extension pg_trgm): {', '.join(sorted(found)[:_MOST])}"
     ]
+
+
+def unseen_uses(unread: Sequence[Unread], droppable: Iterable[Droppable]) -> list[str]:
+    """What is not proven where statements could not be planned."""
+    if not unread or not any(each.kind == "unused" for each in droppable):
+        return []
+    return [f"{len(unread):,} statements could not be planned: what is unused may be used by them"]
 
 
 def refused_expressions(refused: Iterable[Refused]) -> list[str]:
