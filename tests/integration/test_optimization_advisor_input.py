@@ -247,8 +247,8 @@ def test_a_table_of_1600_columns(clone: StatisticsClone) -> None:
     assert all(len(each.included) <= 8 for each in indexes(advice))
 
 
-def test_a_role_that_may_not_read_statistics(server: Server) -> None:
-    """Without the statistics of columns the advice says that the planner guesses."""
+def test_columns_without_statistics(server: Server) -> None:
+    """Where the rows were counted and the columns never analysed, the advice says that the planner guesses."""
     with server.scratch_database(label="norights") as name, server.session(name) as conn:
         conn.execute("create table t as select i as a, i % 100 as b from generate_series(1, 20000) i")
         conn.execute("vacuum t")
