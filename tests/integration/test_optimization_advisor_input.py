@@ -248,7 +248,7 @@ def test_a_table_of_1600_columns(clone: StatisticsClone) -> None:
 
 
 def test_columns_without_statistics(server: Server) -> None:
-    """Where the rows were counted and the columns never analysed, the advice says that the planner guesses."""
+    """Rows are counted, columns were never analysed: the advice says that the planner guesses."""
     with server.scratch_database(label="norights") as name, server.session(name) as conn:
         conn.execute("create table t as select i as a, i % 100 as b from generate_series(1, 20000) i")
         conn.execute("vacuum t")
