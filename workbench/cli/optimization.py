@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+import shlex
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import rich_click as click
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from workbench.cli.common import (
-    F,
-    as_plain,
-    json_option,
-    opened_source,
-    print_findings,
-    print_json,
-    print_table,
-    source_options,
-)
+from workbench.cli.common import F, as_plain, json_option, opened_source, print_json, source_options
+from workbench.cli.optimization_tables import print_advice, print_operations, print_slow, print_structure
 from workbench.errors import BadInput
 
 if TYPE_CHECKING:
     from workbench.areas.optimization.advisor.search import Stage
-    from workbench.areas.optimization.indexes import Advised
-    from workbench.proof.trials import RowsFrom, Trial
+    from workbench.proof.trials import RowsFrom
+    from workbench.source import OpenSource
+
+
+_LONGEST_RUN_S = 30.0  # of one run of a statement, where --timeout does not say less
 
 
 @click.group()
@@ -130,9 +126,17 @@ def optimization_indexes(
     **source: Any,
 ) -> None:
     """Which indexes a workload should have within a budget, how far that is from the best, and the proof."""
-    from workbench.areas.optimization import advise_indexes, indexes_as_dict, prove_indexes, workload_of
+    from workbench.areas.optimization import (
+        advise_indexes,
+        indexes_as_dict,
+        prove_indexes,
+        require_rows,
+        workload_of,
+    )
 
-    with opened_source(source) as opened, _search_progress() as progress:
+    _require_time(limit_s, "--prove-limit")
+    with _tables_of(source) as opened, _progress("the statistics are read") as progress:
+        require_rows(opened, rows)
         advised = advise_indexes(
             opened,
             workload_of(opened, workload),
@@ -147,12 +151,46 @@ def optimization_indexes(
         trial = (
             None
             if rows == "none"
-            else prove_indexes(opened, advised, rows=_rows(rows), limit_s=limit_s, progress=progress.trial)
+            else prove_indexes(
+                opened,
+                advised,
+                rows=_rows(rows),
+                timeout_s=min(_LONGEST_RUN_S, opened.options.timeout_s),
+                limit_s=limit_s,
+                progress=progress.trial,
+            )
         )
     if as_json:
         print_json(indexes_as_dict(advised, trial))
         return
-    _print_advice(advised, trial)
+    print_advice(
+        advised,
+        trial,
+        why_untried="--rows none"
+        if rows == "none"
+        else "a named database is only read, and nobody allowed a copy of its rows: --rows copied takes one, "
+        "--rows generated makes rows from the statistics",
+    )
+
+
+@contextlib.contextmanager
+def _tables_of(source: dict[str, Any]) -> Iterator[OpenSource]:
+    """The source with its tables; of collections, which command looks at them."""
+    from workbench.source import resolve
+
+    named = resolve(source["source"])
+    if named.kind in ("collections", "dump"):
+        raise BadInput(
+            f"{named.spec} holds collections: "
+            f"run workbench optimization operations --source {shlex.quote(named.spec)}"
+        )
+    with opened_source(source) as opened:
+        yield opened
+
+
+def _require_time(limit_s: float, option: str) -> None:
+    if not limit_s > 0:
+        raise BadInput(f"{option} {limit_s:g}: give more than 0 seconds")
 
 
 def _rows(rows: str | None) -> RowsFrom | None:
@@ -172,9 +210,9 @@ def _settings(given: tuple[str, ...]) -> dict[str, str]:
 class _Telling:
     """What the search and the trial say of how far they are."""
 
-    def __init__(self, bar: Progress) -> None:
+    def __init__(self, bar: Progress, task: TaskID) -> None:
         self._bar = bar
-        self._task = bar.add_task("the statistics are read", total=None)
+        self._task = task
 
     def search(self, stage: Stage) -> None:
         said = f"{stage.objective:.1f} % of the cost, no set below {stage.bound:.1f} %; {stage.calls:,} plans"
@@ -185,58 +223,12 @@ class _Telling:
 
 
 @contextlib.contextmanager
-def _search_progress() -> Iterator[_Telling]:
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        yield _Telling(bar)
-
-
-def _print_advice(advised: Advised, trial: Trial | None) -> None:
-    from workbench.areas.optimization import (
-        advice_in_words,
-        drop_rows,
-        index_rows,
-        rejected_rows,
-        trial_in_words,
-        trial_rows,
-        write_rows,
-    )
-
-    _print_rows("Indexes to create", index_rows(advised, trial))
-    for line in advice_in_words(advised):
-        click.echo(as_plain(line))
-    _print_rows("Considered and left", rejected_rows(advised))
-    _print_rows("Existing indexes that the workload does without", drop_rows(advised, trial))
-    if trial is None:
-        click.echo("not proved: no rows to run on: see --rows")
-    else:
-        measured = "statement outcome without_ms with_ms ratio results"
-        _print_rows(f"With and without the indexes, on {trial.engine}", trial_rows(trial), measured)
-        _print_rows(
-            "What a written row costs",
-            write_rows(trial.writes),
-            "table write without_us with_us wal_without wal_with",
-        )
-        for line in trial_in_words(trial):
-            click.echo(as_plain(line))
-    for number, each in enumerate(advised.take_home):
-        if number == 0:
-            click.echo("\nTo create them, and to take them back:")
-        for statement in each.do:
-            click.echo(as_plain(f"{statement};"))
-        for statement in each.undo:
-            click.echo(as_plain(f"-- {statement};"))
-
-
-def _print_rows(title: str, rows: Sequence[Mapping[str, Any]], columns: str = "") -> None:
-    """The *columns* of *rows*, all where none are named: a terminal is narrow, JSON has the rest."""
-    if rows:
-        shown = columns.split() or list(rows[0])
-        print_table(
-            f"{title}: {len(rows)}",
-            [dict(row) for row in rows],
-            {name: name.replace("_", " ") for name in shown},
-        )
+def _progress(begins: str) -> Iterator[_Telling]:
+    """A bar on stderr where that is a terminal, and else nothing."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        yield _Telling(bar, bar.add_task(begins, total=None))
 
 
 @optimization.command("slow")
@@ -256,28 +248,23 @@ def optimization_slow(
     workload: str, most: int, execute: bool | None, rows: str | None, as_json: bool, **source: Any
 ) -> None:
     """The statements that take most time, why, and rewrites proved to be equal and faster."""
-    from workbench.areas.optimization import (
-        reason_table,
-        rewrite_table,
-        slow_as_dict,
-        slow_queries,
-        slow_table,
-        workload_of,
-    )
+    from workbench.areas.optimization import require_rows, slow_as_dict, slow_queries, workload_of
 
-    with opened_source(source) as opened:
+    with _tables_of(source) as opened, _progress("the statements are looked into"):
+        require_rows(opened, rows)
         asked = workload_of(opened, workload)
         found = slow_queries(
-            opened, asked, most=most, execute=execute, rows=None if rows == "none" else _rows(rows)
+            opened,
+            asked,
+            most=most,
+            execute=execute,
+            timeout_s=min(_LONGEST_RUN_S, opened.options.timeout_s),
+            rows=None if rows == "none" else _rows(rows),
         )
     if as_json:
         print_json(slow_as_dict(asked, found))
         return
-    _print_rows("Slow statements", slow_table(found), "statement share mean_ms outcome costly_node reasons")
-    _print_rows("Why", reason_table(found), "statement reason says fix tried")
-    _print_rows("Rewrites", rewrite_table(found), "statement rewrite verdict before_ms after_ms why")
-    for each in asked.unread:
-        click.echo(as_plain(f"not read: {each.where} {each.name}: {each.reason}"))
+    print_slow(asked, found)
 
 
 @optimization.command("structure")
@@ -294,18 +281,14 @@ def optimization_slow(
 @json_option
 def optimization_structure(workload: str, volume: float, as_json: bool, **source: Any) -> None:
     """Bloat, vacuum, padding, TOAST, empty columns, partitioning: how the tables lie on disk."""
-    from workbench.areas.optimization import review_structure, structure_as_dict, structure_rows, workload_of
+    from workbench.areas.optimization import review_structure, structure_as_dict, workload_of
 
-    with opened_source(source) as opened:
+    with _tables_of(source) as opened, _progress("the tables are looked at"):
         review = review_structure(opened, workload=workload_of(opened, workload), volume=volume)
     if as_json:
         print_json(structure_as_dict(review))
         return
-    _print_rows("Tables", structure_rows(review))
-    _print_rows("Partitioning, tried", review.partitioning)
-    print_findings([finding.as_dict() for finding in review.findings])
-    for line in review.not_judged:
-        click.echo(f"not judged: {as_plain(line)}")
+    print_structure(review)
 
 
 @optimization.command("operations")
@@ -333,29 +316,23 @@ def optimization_operations(
 ) -> None:
     """Slow operations on collections, why, and indexes tried before and after on a copy."""
     from workbench.areas.optimization.collections import (
-        accepted_rows,
-        drop_rows,
         open_model,
-        operation_rows,
-        rejected_rows,
         require_recorded,
         review_as_dict,
         review_operations,
-        script,
     )
-    from workbench.source import Options
+    from workbench.source import Options, resolve
 
     spec = source.pop("source")
-    with open_model(spec, Options(**source)) as opened:
+    if (named := resolve(spec)).kind not in ("example", "collections", "dump"):
+        raise BadInput(
+            f"{named.spec} holds tables: "
+            f"run workbench optimization indexes --source {shlex.quote(named.spec)}, or slow, or structure"
+        )
+    with open_model(spec, Options(**source)) as opened, _progress("the operations are looked into"):
         review = review_operations(opened, operations=operations, log=log, most_documents=most_documents)
     require_recorded(review)
     if as_json:
         print_json(review_as_dict(review))
         return
-    _print_rows("Operations", operation_rows(review))
-    _print_rows("Indexes to create", accepted_rows(review))
-    _print_rows("Tried and left", rejected_rows(review))
-    _print_rows("Indexes that could go", drop_rows(review))
-    for line in review.notes:
-        click.echo(as_plain(line))
-    click.echo(script(review))
+    print_operations(review)

@@ -5,6 +5,7 @@ from workbench.areas.optimization.charts import cost_chart, search_chart
 from workbench.areas.optimization.index_findings import (
     advice_in_words,
     index_findings,
+    kept_take_home,
     record_anew,
     record_indexes,
     take_home_script,
@@ -31,6 +32,7 @@ from workbench.areas.optimization.indexes import (
     at_volumes,
     default_rows,
     prove_indexes,
+    require_rows,
 )
 from workbench.areas.optimization.recording import (
     looked_at_of,
@@ -64,6 +66,7 @@ __all__ = [
     "index_findings",
     "index_rows",
     "indexes_as_dict",
+    "kept_take_home",
     "keys_only",
     "looked_at_of",
     "noted",
@@ -74,6 +77,7 @@ __all__ = [
     "record_slow",
     "record_structure",
     "rejected_rows",
+    "require_rows",
     "review_structure",
     "rewrite_table",
     "search_chart",

@@ -12,7 +12,7 @@ from workbench.catalog.model import qualified
 from workbench.proof.findings import Evidence, Finding
 from workbench.proof.plain import as_json
 from workbench.proof.results import AreaResults
-from workbench.proof.trials import IndexTrial, Trial
+from workbench.proof.trials import IndexTrial, TakeHome, Trial
 
 AREA = "optimization"
 MISSING, SUPERFLUOUS = "missing_index", "superfluous_index"
@@ -131,16 +131,51 @@ def advice_in_words(advised: Advised) -> list[str]:
     """The advice in lines: what it gains, how far off it can be, what it took, what is missing."""
     advice = advised.advice
     measure = "the sum of costs" if advice.objective == "total" else "the geometric mean of costs"
-    lines = [
-        f"{measure}: {advice.relative_cost:.1%} of what it is now, with {in_words(advice.size_bytes)} of "
-        f"{in_words(advice.budget_bytes)}",
-        f"no set of the same {advice.candidates} candidates comes below {advice.bound:.1%}: at most "
-        f"{advice.gap:.1%} are left"
-        + ("" if advice.finished else " (the search ended before it could say more)"),
-        f"{advice.whatif_calls:,} plans in {advice.elapsed_s:.1f} s",
-    ]
+    ended = "" if advice.finished else " (the search ended before it could say more)"
+    lines = []
+    if advice.recommended:
+        lines.append(
+            f"{measure}: {advice.relative_cost:.1%} of what it is now, with {in_words(advice.size_bytes)} of "
+            f"{in_words(advice.budget_bytes)}"
+        )
+    else:
+        lines.append(f"no index is advised: {_why_none(advised)}")
+    if advice.candidates:
+        lines.append(
+            f"no set of the same {_counted(advice.candidates, 'candidate')} comes below {advice.bound:.1%}: "
+            f"at most {advice.gap:.1%} are left{ended}"
+        )
+    lines.append(
+        f"{_counted(advice.whatif_calls, 'plan')} of {_counted(len(advice.statements), 'statement')} "
+        f"({advised.workload.origin}) in {advice.elapsed_s:.1f} s, on {advised.planned_on}"
+    )
+    lines += _of_another_version(advised)
     lines += [f"not read: {each.where} {each.name}: {each.reason}" for each in _unread(advised)]
     return [*lines, *advised.workload.notes, *advice.notes]
+
+
+def _of_another_version(advised: Advised) -> Iterator[str]:
+    """What to think of where the planner asked is not the source's."""
+    source, asked = (each.split(",")[0] for each in (advised.looked_at_on, advised.planned_on))
+    if source.split(".")[0] != asked.split(".")[0]:
+        yield f"the source is {source}: its own planner may choose other plans than that of {asked}"
+
+
+def _why_none(advised: Advised) -> str:
+    advice = advised.advice
+    if not advice.candidates:
+        return (
+            "nothing that the statements ask for lacks an index, or no index that they ask for fits in "
+            f"{in_words(advice.budget_bytes)}"
+        )
+    return (
+        f"none of {_counted(advice.candidates, 'candidate')} makes the workload cheaper within "
+        f"{in_words(advice.budget_bytes)}"
+    )
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _unread(advised: Advised) -> list:  # type: ignore[type-arg]
@@ -149,8 +184,11 @@ def _unread(advised: Advised) -> list:  # type: ignore[type-arg]
 
 def trial_in_words(trial: Trial) -> list[str]:
     """The trial in lines."""
-    lines = [f"{'accepted' if trial.accepted else 'not accepted'}: {trial.why}", trial.rows_from]
-    if trial.relative_time is not None:
+    lines = [
+        f"{'accepted' if trial.accepted else 'not accepted'}: {trial.why}",
+        f"tried on {trial.rows_from}",
+    ]
+    if trial.relative_time is not None and (trial.kept.create or trial.kept.drop):
         lines.append(
             f"weighted time {trial.without_ms:,.1f} ms without, {trial.with_ms:,.1f} ms with the indexes: "
             f"{trial.relative_time:.0%}"
@@ -261,6 +299,23 @@ def _claims(results: AreaResults, advised: Advised, trial: Trial | None) -> None
             detail=f"{len(compared)} statements compared"
             + (f"; different: {', '.join(different)}" if different else ""),
         )
+
+
+def kept_take_home(advised: Advised, trial: Trial | None) -> list[TakeHome]:
+    """What creates the advised indexes and drops what a trial accepted, without what it rejected.
+
+    Of a set that was refused nothing.
+    """
+    if trial is not None and not trial.accepted:
+        return []
+    rejected = {each.name for each in trial.indexes if each.outcome == "rejected"} if trial else set()
+    homes = [
+        home
+        for named, home in zip(advised.indexes, advised.take_home, strict=True)
+        if named.qualified not in rejected
+    ]
+    drops = [each for each in trial.indexes if each.action == "drop"] if trial else []
+    return homes + [each.take_home for each in drops if each.outcome == "accepted" and each.take_home]
 
 
 def take_home_script(advised: Advised, trial: Trial | None) -> str:

@@ -49,6 +49,7 @@ class Advised:
     indexes: tuple[NamedIndex, ...]
     take_home: tuple[TakeHome, ...]
     planned_on: str
+    looked_at_on: str
     tables_bytes: int
     settings: Mapping[str, str]
     volume: float = 1.0
@@ -92,8 +93,10 @@ def advise_indexes(
     *sample_rows* rows of a table are read where sizes of indexes are predicted, none with 0. *settings* are
     what the planner is told in place of the source's own. Raises BadInput, SourceError.
     """
-    if not workload.statements:
-        raise BadInput(f"the workload ({workload.origin}) has no statement to advise on")
+    _require_statements(workload)
+    bytes_of(budget, whole=0)
+    if not deadline_s > 0:
+        raise BadInput(f"a deadline of {deadline_s:g} s cannot be: give more than 0")
     with _clone(opened, sample_rows, volume) as clone, _settings(clone, settings or {}):
         tables_bytes = _tables_bytes(clone)
         advice = advise(
@@ -114,10 +117,25 @@ def advise_indexes(
             indexes,
             tuple(creation(clone.connection, each) for each in indexes),
             clone.server.description,
+            opened.looked_at_on,
             tables_bytes,
             dict(settings or {}),
             volume,
         )
+
+
+def _require_statements(workload: Workload) -> None:
+    """Raise BadInput where there is no statement: with the reasons where none could be read."""
+    if workload.statements:
+        return
+    why = [f"{each.where}: {each.reason}" for each in workload.unread]
+    if why:
+        more = f", and {len(why) - 3} more" if len(why) > 3 else ""
+        raise BadInput(f"no statement of {workload.origin} can be read: {'; '.join(why[:3])}{more}")
+    raise BadInput(
+        f"the workload ({workload.origin}) has no statement to advise on: name one with --workload, "
+        "for tables that have rows or keys"
+    )
 
 
 @contextlib.contextmanager
@@ -142,8 +160,13 @@ def _settings(clone: StatisticsClone, settings: Mapping[str, str]) -> Iterator[N
     try:
         with clone.having(settings=settings):
             yield
-    except (psycopg2.errors.InvalidParameterValue, psycopg2.errors.UndefinedObject) as exc:
-        raise BadInput(f"the planner's settings: {str(exc).splitlines()[0]}") from exc
+    except (
+        psycopg2.errors.InvalidParameterValue,
+        psycopg2.errors.UndefinedObject,
+        psycopg2.errors.CantChangeRuntimeParam,
+    ) as exc:
+        said = str(exc).splitlines()[0]
+        raise BadInput(f"the planner's settings: {said}: give such as work_mem=64MB") from exc
 
 
 def at_volumes(
@@ -207,6 +230,17 @@ def _tables_bytes(clone: StatisticsClone) -> int:
 def default_rows(opened: OpenSource) -> RowsFrom | None:
     """Whose rows the proof takes where nobody says: the source's own; of a named database none."""
     return None if opened.read_only else "own"
+
+
+def require_rows(opened: OpenSource, rows: str | None) -> None:
+    """Raise BadInput where the proof cannot have these *rows*, before anything is done."""
+    if rows == "own" and opened.read_only:
+        raise BadInput(
+            f"--rows own: {opened.source.spec} is a named database, which is only read: --rows copied reads "
+            "its rows into a copy, --rows generated makes some from its statistics"
+        )
+    if rows == "copied" and not opened.read_only:
+        raise BadInput(f"--rows copied: a copy of {opened.source.spec} has its rows already: --rows own")
 
 
 def prove_indexes(

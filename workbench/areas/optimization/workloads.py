@@ -40,6 +40,11 @@ def workload_of(opened: OpenSource, named: str = "", *, most: int = _MOST) -> Wo
 
 def _named(opened: OpenSource, named: str) -> Workload:
     if named == STATISTICS:
+        if not opened.read_only:
+            raise BadInput(
+                f"--workload {STATISTICS}: {opened.source.spec} was just loaded, and no server has counted "
+                f"its use: name a database by its URL, a file of statements, or {ASSUMED!r}"
+            )
         return workload_of_statistics(opened.connection)
     if named == ASSUMED:
         return assumed_workload(reflect(opened.connection))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from workbench.catalog.model import qualified
 from workbench.proof.trials.measure import Measuring, OutOfTime
 from workbench.proof.trials.model import Rejected, StatementTrial
+from workbench.proof.trials.ratios import RESOLUTION_MS
 from workbench.proof.trials.runs import Name, Visible, shape, written
 from workbench.proof.workload.model import Statement
 
@@ -293,8 +294,16 @@ def _taken_ms(trial: StatementTrial) -> float | None:
 
 
 def _within_noise(trials: Sequence[StatementTrial]) -> str:
-    shown = [f"{trial.name} {trial.why or trial.outcome}" for trial in trials if trial.statement.reads_only]
+    shown = [f"{trial.name} {_told_apart(trial)}" for trial in trials if trial.statement.reads_only]
     return "no statement is faster with it than without it alone: " + "; ".join(shown[:3])
+
+
+def _told_apart(trial: StatementTrial) -> str:
+    """How far the two are apart; where that is too little to be told, how little."""
+    saved = trial.saved_ms
+    if trial.ratio is not None and saved is not None and abs(saved) < RESOLUTION_MS:
+        return f"differs by {abs(saved):.3f} ms, too little to be told"
+    return trial.why or trial.outcome
 
 
 def total_ms(trials: Sequence[StatementTrial]) -> tuple[float, float]:

@@ -318,7 +318,7 @@ def _of_the_set(
 ) -> tuple[bool, str]:
     """Whether what is kept may be recommended, and why."""
     if not kept.create and not kept.drop:
-        return False, "nothing of the change is left: see what was rejected"
+        return False, "nothing is left to recommend: each part was rejected, for the reason beside it"
     slower = [trial for trial in trials if trial.outcome == "slower"]
     broken = [trial for trial in trials if trial.outcome == "broken"]
     if broken:
