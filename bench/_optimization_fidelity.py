@@ -183,16 +183,17 @@ def measure(
     say: Say,
     *,
     plain: Sequence[IndexDefinition] | None = None,
+    partial: Sequence[IndexDefinition] | None = None,
 ) -> Fidelity:
     """Build and compare. *conn* is a superuser's connection to the filled database without keys.
 
-    *plain* are the indexes beside the partial ones and those on expressions; by default more than a hundred.
+    *partial* are partial indexes and those on expressions, *plain* the others; by default more than a hundred.
     """
     server.require_extension("pageinspect")
     conn.execute("create extension if not exists pageinspect")
     asking = [*queries, *(Statement(f"asks {n}", each, "select") for n, each in enumerate(_ASKING, 1))]
     special = Built(conn)
-    for number, definition in enumerate(special_definitions(), 1):
+    for number, definition in enumerate(partial or special_definitions(), 1):
         say(f"partial and expression index {number}")
         special.build(definition)
     special.settle()

@@ -28,7 +28,7 @@ def rows(server: Server, scale: float, effort: Effort, say: Say) -> list[Row]:
         found += _figures(server, conn, "e-commerce", "shop.sql", _SHOP_BUDGETS_MB, scale, effort, say)
     with server.scratch_database(label="bench") as name, server.session(name) as conn:
         say("filling the rental shop")
-        fill_rentals(conn, max(2_000, round(_RENTALS * scale)))
+        fill_rentals(conn, max(5_000, round(_RENTALS * scale)))
         found += _figures(server, conn, "rental shop", "rental.sql", _RENTAL_BUDGETS_MB, scale, effort, say)
     return found
 

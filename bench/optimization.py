@@ -76,8 +76,8 @@ def _scale(given: str) -> float:
         scale = float(given)
     except ValueError:
         scale = 0.0
-    if not 0.001 <= scale <= 100:
-        raise BadInput(f"the scale {given!r} is none: give a number from 0.001 to 100, such as 0.1")
+    if not 0.01 <= scale <= 100:
+        raise BadInput(f"the scale {given!r} is none: give a number from 0.01 to 100, such as 0.1")
     return scale
 
 
