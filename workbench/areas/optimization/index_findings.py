@@ -174,8 +174,8 @@ def _why_none(advised: Advised) -> str:
     )
 
 
-def _counted(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
+def _counted(number: int, one: str, several: str = "") -> str:
+    return f"{number:,} {one if number == 1 else several or one + 's'}"
 
 
 def _unread(advised: Advised) -> list:  # type: ignore[type-arg]
@@ -203,14 +203,18 @@ def record_indexes(
     advice = advised.advice
     results.add_findings(index_findings(advised, trial))
     results.add_fact("Statements planned", len(advice.statements), advised.workload.origin)
-    results.add_fact("Indexes advised", len(advice.recommended), f"within {in_words(advice.budget_bytes)}")
     results.add_fact(
-        "Planner's cost with them",
+        "Planner's cost with new indexes",
         f"{advice.relative_cost:.1%}",
-        f"no set of the candidates: {advice.bound:.1%}",
+        f"{_counted(len(advice.recommended), 'index', 'indexes')} within {in_words(advice.budget_bytes)}; "
+        f"no set of the candidates is below {advice.bound:.1%}",
     )
-    if trial is not None and trial.relative_time is not None:
-        results.add_fact("Measured time with them", f"{trial.relative_time:.1%}", trial.rows_from)
+    if trial is not None:
+        kept = len(trial.kept.create) if trial.accepted else 0
+        note = "after the trial" if kept else f"the trial refused them: {trial.why}"
+        results.add_fact("Indexes recommended", kept, note)
+        if trial.accepted and trial.relative_time is not None:
+            results.add_fact("Measured time with them", f"{trial.relative_time:.1%}", trial.rows_from)
     _claims(results, advised, trial)
     results.add_artifact(
         "indexes.json", as_json(indexes_as_dict(advised, trial)), "the advice and its figures"
@@ -223,7 +227,7 @@ def record_indexes(
         results.add_artifact(
             "search.svg", search_chart(advice.stages), "how the search came to its set and bound"
         )
-    if grown:
+    if grown and (trial is None or trial.accepted):
         results.add_fact(
             "Their cost at larger volumes",
             ", ".join(

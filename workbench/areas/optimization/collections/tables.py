@@ -103,8 +103,7 @@ def drop_rows(review: OperationsReview) -> list[dict[str, Any]]:
 
 
 def review_as_dict(review: OperationsReview) -> dict[str, Any]:
-    """The review as plain data: ``operations``, ``indexes``, ``rejected``, ``drops``, ``commands``, "
-    "``notes``."""
+    """The review as plain data: operations, indexes, rejected, drops, commands, notes."""
     return {
         "source": review.source,
         "database": review.database,
@@ -122,9 +121,13 @@ def review_as_dict(review: OperationsReview) -> dict[str, Any]:
     }
 
 
-def record_operations(results: AreaResults, review: OperationsReview) -> None:
-    """Put findings and proofs of *review* into *results*, and what could not be proved with what helps."""
-    results.add_findings(findings_of(review))
+def record_operations(results: AreaResults, review: OperationsReview, *, bared: bool = False) -> None:
+    """Put findings and proofs of *review* into *results*, and what could not be proved with what helps.
+
+    Of a *bared* source, whose own indexes were dropped to be found again, nothing is found wrong.
+    """
+    if not bared:
+        results.add_findings(findings_of(review))
     if review.missing is not None:
         results.add_proof(
             _CLAIM_RECORD,
@@ -155,8 +158,7 @@ def record_operations(results: AreaResults, review: OperationsReview) -> None:
 def add_operation_artifacts(
     results: AreaResults, review: OperationsReview, drawn: Mapping[str, StageTree] | None = None
 ) -> None:
-    """Add to *results* the review as JSON, the commands with their undo, a script, and the plans' "
-    "pictures."""
+    """Add to *results* the review as JSON, the commands with their undo, a script, pictures of the plans."""
     if review.operations or review.indexes or review.drops:
         results.add_artifact(
             "collection-operations.json",
@@ -191,8 +193,7 @@ def script(review: OperationsReview) -> str:
 
 
 def undo_script(review: OperationsReview) -> str:
-    """The statements of mongosh that take back what `script` does; of a dropped index, that makes it "
-    "again."""
+    """The statements of mongosh that take back what `script` does; a dropped index is made again."""
     lines = ["// takes back what collection-indexes.js does"]
     for drop in review.drops:
         if drop.proved:
