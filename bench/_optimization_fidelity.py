@@ -187,7 +187,7 @@ def measure(
 ) -> Fidelity:
     """Build and compare. *conn* is a superuser's connection to the filled database without keys.
 
-    *partial* are partial indexes and those on expressions, *plain* the others; by default more than a hundred.
+    *partial* are partial indexes and those on expressions, *plain* the others: by default more than 100.
     """
     server.require_extension("pageinspect")
     conn.execute("create extension if not exists pageinspect")
