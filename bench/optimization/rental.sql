@@ -35,7 +35,7 @@ select f.title, f.release_year
 from actors a
 join film_actors fa on fa.actor_id = a.actor_id
 join films f on f.film_id = fa.film_id
-where a.last_name = 'Last 17' and a.first_name = 'First 27'
+where a.last_name = 'Last 17' and a.first_name = 'First 67'
 order by f.release_year desc;
 
 -- name: films_of_category
@@ -104,7 +104,7 @@ group by c.customer_id, c.last_name;
 -- weight: 50
 select payment_id, customer_id, amount
 from payments
-where amount > 9 and paid_at >= timestamp '2025-12-01'
+where amount > 8 and paid_at >= timestamp '2025-12-01'
 order by paid_at desc
 limit 50;
 

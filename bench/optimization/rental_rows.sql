@@ -10,7 +10,7 @@ insert into actors select i, 'First ' || i % 130, 'Last ' || i % 700 from genera
 
 insert into films
 select i, 'Film ' || md5(i::text), 1970 + (50 * sqrt(random()))::integer,
-    (array['G', 'PG', 'PG-13', 'R', 'NC-17'])[1 + (4.99 * random() * random())::integer],
+    (array['G', 'PG', 'PG-13', 'R', 'NC-17'])[1 + floor(5 * random() * random())::integer],
     60 + (120 * random())::integer, 1 + (15.49 * random())::integer
 from generate_series(1, greatest(100, {rentals} / 50)) i;
 
