@@ -169,7 +169,8 @@ def main() -> int:
     for row in rows:
         limit = "" if row["limit"] is None else f"limit {row['limit']:g}"
         peer = "" if row["peer_value"] is None else f"{row['peer']} {row['peer_value']:g}"
-        broken = "" if row["ok"] else f"  LIMIT BROKEN {row['peer'] if not peer else ''}"
+        named = f"  {row['peer']}" if row["peer"] and not peer else ""
+        broken = named if row["ok"] else f"  LIMIT BROKEN{named}"
         print(f"{row['benchmark']:96} {row['value']:>9g} {row['unit']:12} {limit:10} {peer}{broken}")
     return 0 if all(row["ok"] for row in rows) else 1
 
