@@ -30,7 +30,7 @@ Say = Callable[[str], None]
 class Effort:
     """How much an answer may take."""
 
-    deadline_s: float = 30.0
+    deadline_s: float = 60.0
     most_calls: int | None = None
 
 
