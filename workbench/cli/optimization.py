@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import psycopg2
 import rich_click as click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from workbench.cli.common import F, as_plain, json_option, opened_source, print_json, source_options
 from workbench.cli.optimization_tables import print_advice, print_operations, print_slow, print_structure
-from workbench.errors import BadInput
+from workbench.errors import BadInput, SourceTimeout
 
 if TYPE_CHECKING:
     from workbench.areas.optimization.advisor.search import Stage
@@ -131,6 +132,7 @@ def optimization_indexes(
         indexes_as_dict,
         prove_indexes,
         require_rows,
+        why_untried,
         workload_of,
     )
 
@@ -148,6 +150,7 @@ def optimization_indexes(
             settings=_settings(settings),
             progress=progress.search,
         )
+        untried = why_untried(opened, advised)
         trial = (
             None
             if rows == "none"
@@ -163,14 +166,7 @@ def optimization_indexes(
     if as_json:
         print_json(indexes_as_dict(advised, trial))
         return
-    print_advice(
-        advised,
-        trial,
-        why_untried="--rows none"
-        if rows == "none"
-        else "a named database is only read, and nobody allowed a copy of its rows: --rows copied takes one, "
-        "--rows generated makes rows from the statistics",
-    )
+    print_advice(advised, trial, why_untried="not proved: --rows none" if rows == "none" else untried)
 
 
 @contextlib.contextmanager
@@ -185,7 +181,28 @@ def _tables_of(source: dict[str, Any]) -> Iterator[OpenSource]:
             f"run workbench optimization operations --source {shlex.quote(named.spec)}"
         )
     with opened_source(source) as opened:
-        yield opened
+        try:
+            yield opened
+        except psycopg2.errors.LockNotAvailable as exc:
+            raise SourceTimeout(
+                f"{named.spec}: waited {opened.options.lock_timeout_s:g} s for {_locked(opened)}: "
+                "run the command again when it is free"
+            ) from exc
+
+
+def _locked(opened: OpenSource) -> str:
+    """What somebody holds a lock on, as far as it can be told."""
+    from workbench import sql
+    from workbench.catalog.model import qualified
+
+    with contextlib.suppress(psycopg2.Error):
+        rows = sql.fetch(opened.connection, "optimization/locked_tables.sql")
+        if rows:
+            held = [
+                f"{qualified(row['schema_name'], row['table_name'])} (process {row['pid']})" for row in rows
+            ]
+            return f"a lock that another session holds: {', '.join(held[:3])}"
+    return "a lock that another session holds"
 
 
 def _require_time(limit_s: float, option: str) -> None:

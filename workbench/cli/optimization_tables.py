@@ -120,7 +120,7 @@ def print_advice(advised: Advised, trial: Trial | None, *, why_untried: str) -> 
     if trial is not None:
         _print_trial(trial)
     elif advised.change.create or advised.change.drop:
-        click.echo(f"not proved: {why_untried}")
+        say([why_untried])
     _print_take_home(advised, trial)
 
 

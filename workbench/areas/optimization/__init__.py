@@ -12,6 +12,7 @@ from workbench.areas.optimization.index_findings import (
     trial_in_words,
 )
 from workbench.areas.optimization.index_tables import (
+    chosen,
     cost_rows,
     drop_rows,
     grown_rows,
@@ -33,6 +34,7 @@ from workbench.areas.optimization.indexes import (
     default_rows,
     prove_indexes,
     require_rows,
+    why_untried,
 )
 from workbench.areas.optimization.recording import (
     looked_at_of,
@@ -57,6 +59,7 @@ __all__ = [
     "advice_in_words",
     "advise_indexes",
     "at_volumes",
+    "chosen",
     "cost_chart",
     "cost_rows",
     "default_rows",
@@ -92,6 +95,7 @@ __all__ = [
     "trial_rows",
     "tried_rows",
     "unread_rows",
+    "why_untried",
     "workload_of",
     "workload_rows",
     "write_rows",

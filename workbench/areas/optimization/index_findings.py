@@ -223,7 +223,7 @@ def record_indexes(
         "indexes.sql", take_home_script(advised, trial), "the indexes, and what takes them back"
     )
     results.add_artifact("costs.svg", cost_chart(advised), "the planner's costs with the indexes and without")
-    if len(advice.stages) > 1:
+    if len(advice.stages) > 2:
         results.add_artifact(
             "search.svg", search_chart(advice.stages), "how the search came to its set and bound"
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from pglast.parser import scan
@@ -37,6 +38,13 @@ def workload_rows(workload: Workload) -> list[dict[str, Any]]:
 def unread_rows(workload: Workload) -> list[dict[str, Any]]:
     """A statement that could not be read a row: where it stands, and why."""
     return [{"where": each.where, "statement": each.name, "why": each.reason} for each in workload.unread]
+
+
+def chosen(rows: Iterable[Mapping[str, Any]], columns: str) -> list[dict[str, Any]]:
+    """Of *rows* the *columns*, named with a space between, that have a value in any of them."""
+    listed = list(rows)
+    names = [name for name in columns.split() if any(row.get(name) not in (None, "") for row in listed)]
+    return [{name: row.get(name) for name in names} for row in listed]
 
 
 def noted(lines: Iterable[str]) -> list[dict[str, Any]]:
@@ -215,7 +223,7 @@ def indexes_as_dict(advised: Advised, trial: Trial | None = None) -> dict[str, A
         "workload": {
             "origin": advised.workload.origin,
             "statements": len(advised.workload.statements),
-            "unread": [*advised.workload.unread, *advice.unread],
+            "unread": [asdict(each) for each in (*advised.workload.unread, *advice.unread)],
             "notes": advised.workload.notes,
         },
         "planned_on": advised.planned_on,

@@ -232,6 +232,16 @@ def default_rows(opened: OpenSource) -> RowsFrom | None:
     return None if opened.read_only else "own"
 
 
+def why_untried(opened: OpenSource, advised: Advised) -> str:
+    """Why there is no trial of the advice where nobody forbade it, and what would allow one."""
+    if not (advised.change.create or advised.change.drop):
+        return "nothing is advised that could be tried"
+    return (
+        f"not proved: {opened.source.spec} is a named database, which is only read, and nobody allowed "
+        "a copy of its rows: --rows copied takes one, --rows generated makes rows from the statistics"
+    )
+
+
 def require_rows(opened: OpenSource, rows: str | None) -> None:
     """Raise BadInput where the proof cannot have these *rows*, before anything is done."""
     if rows == "own" and opened.read_only:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from workbench.areas.optimization.slow import (
@@ -39,7 +40,11 @@ def looked_at_of(opened: OpenModel) -> LookedAt:
 def slow_as_dict(workload: Workload, found: Sequence[SlowStatement]) -> dict[str, Any]:
     """The slow statements as plain data: times in ms, shares as text, each with its SQL and plan."""
     return {
-        "workload": {"origin": workload.origin, "unread": workload.unread, "notes": workload.notes},
+        "workload": {
+            "origin": workload.origin,
+            "unread": [asdict(each) for each in workload.unread],
+            "notes": workload.notes,
+        },
         "statements": [
             {**row, "sql": each.statement.sql, "plan": each.plan.root if each.plan else None}
             for row, each in zip(slow_table(found), found, strict=True)

@@ -81,7 +81,7 @@ def written_statements(text: str) -> Iterator[Written | Mistake]:
         yield from _mistake_in_gap(text, slice(behind, piece.start), lines)
         statement = text[piece]
         inner = _line_comments(statement)
-        comments = text[behind : piece.start] + inner
+        comments = _behind_semicolon(text[behind : piece.start]) + inner
         behind = piece.stop
         begin = _COMMENTS.match(statement)
         start = piece.start + (begin.end() if begin else 0)
@@ -176,6 +176,15 @@ def _not_parsed(exc: ParseError, text: str) -> NotParsed:
     """At the end of the input the parser gives no place."""
     at = exc.args[1] if len(exc.args) > 1 and exc.args[1] is not None else max(len(text.rstrip()) - 1, 0)
     return NotParsed(str(exc.args[0]).strip().split("\n")[0], at)
+
+
+def _behind_semicolon(gap: str) -> str:
+    """What of a *gap* belongs to the statement behind it, not to what ended before, be it misspelt."""
+    try:
+        ends = [token.end + 1 for token in scan(gap) if token.name == "ASCII_59"]
+    except ParseError:
+        return gap
+    return gap[ends[-1] :] if ends else gap
 
 
 def _mistake_in_gap(text: str, piece: slice, lines: _Lines) -> Iterator[Mistake]:

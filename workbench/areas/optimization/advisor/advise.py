@@ -101,7 +101,7 @@ class _Asking:
         if not self._planned:
             raise BadInput(
                 "no statement of the workload can be planned: "
-                + (self._unread[0].reason if self._unread else "it holds none")
+                + "; ".join([self._unread[0].reason if self._unread else "it holds none", *clone.lost[:2]])
             )
         self._notes: list[str] = []
         self._searched = self._worth_searching()
@@ -313,7 +313,11 @@ class _Asking:
             elapsed_s=took.elapsed_s,
             sampled_s=took.sampled_s,
             stages=found.stages,
-            notes=(*self._notes, *remarks.unseen_uses(self._unread, drops.droppable), *self._clone.lost),
+            notes=(
+                *self._notes,
+                *remarks.unseen_uses(self._unread, drops.droppable),
+                *(f"the clone differs from the source: {each}" for each in self._clone.lost),
+            ),
             kept=tuple(drops.kept),
         )
 

@@ -160,16 +160,16 @@ class Drops:
 
     def _stands_in(self, index: ExistingIndex) -> Redundant | None:
         """Another index that stays and does the work as cheaply, if there is one."""
+        dropped = {each.index.oid for each in self.droppable}
         for each in sorted(self.redundant.get(index.oid, ()), key=self._may_go):
-            if each.other in self.hidden:
+            if each.other in dropped:  # what the search alone left out may still be told apart
                 continue
             without = {
                 place: self.ask(place, self.hidden | {index.oid})
                 for place in self._users(self.now, index.oid)
             }
             if all(
-                cost.total_cost <= max(self.before[place].total_cost, self.now[place].total_cost) * _AS_CHEAP
-                for place, cost in without.items()
+                cost.total_cost <= self.now[place].total_cost * _AS_CHEAP for place, cost in without.items()
             ):
                 for place, cost in without.items():
                     self.now[place] = cost
