@@ -65,6 +65,15 @@ def _run_until_gone(commands: Sequence[Sequence[str]], pid_file: Path, options: 
             break
 
 
+def _remove(folder: Path) -> None:
+    """Remove *folder*, again where a program that was just killed, such as initdb, still wrote into it."""
+    deadline = time.monotonic() + 10
+    while folder.exists() and time.monotonic() < deadline:
+        shutil.rmtree(folder, ignore_errors=True)
+        if folder.exists():
+            time.sleep(0.05)
+
+
 def main() -> None:
     """The task, as JSON: *users*, *keeper_fd*, the folders to *remove*, and how to stop what runs.
 
@@ -79,8 +88,7 @@ def main() -> None:
         for lock_file in task.get("lock_files", ()):
             end_process(Path(lock_file), task.get("signals", (signal.SIGTERM, signal.SIGKILL)))
         for folder in task["remove"]:
-            with contextlib.suppress(FileNotFoundError):
-                shutil.rmtree(folder)
+            _remove(Path(folder))
         os.close(task["keeper_fd"])  # first: who gets the users' lock next must see that there is no keeper
 
 
