@@ -16,6 +16,7 @@ from typing import Any
 import psycopg2
 from _optimization_built import Built, Definitions, look_in, text
 from _optimization_sets import PEER, Row, row
+from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 
 from workbench.engines.postgres import Connection
 from workbench.proof.workload import Statement
@@ -101,6 +102,8 @@ def _run(
             conn.execute(query).fetchall()
             return (time.perf_counter() - began) * 1000
     except psycopg2.errors.QueryCanceled:
+        if conn.info.transaction_status != TRANSACTION_STATUS_IDLE:  # the cancel met the rollback itself
+            conn.execute("rollback")
         return None
 
 
