@@ -70,7 +70,7 @@ def recorded_by_profiler(source: DocumentSource) -> Recorded:
     if database is None:
         return _nothing(
             source.looked_at_on,
-            "a dump holds no record of operations: give a log by --log, operations by --workload, "
+            "a dump holds no record of operations: give a log by --log, operations by --operations, "
             "or the database itself",
         )
     if database.topology == "mongos":
@@ -87,7 +87,7 @@ def recorded_by_profiler(source: DocumentSource) -> Recorded:
             source.looked_at_on,
             "the login may not read system.profile: "
             f'db.grantRolesToUser("<user>", [{{"role": "dbAdmin", "db": {json.dumps(database.name)}}}]), '
-            "or give a log by --log or operations by --workload",
+            "or give a log by --log or operations by --operations",
         )
     level, slow_ms, rate, unknown = _setting(database)
     if not found:
