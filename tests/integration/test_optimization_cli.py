@@ -10,20 +10,27 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pymongo.database import Database
 
-from workbench.areas.optimization import advise_indexes, workload_of
+from workbench.areas.optimization import (
+    advise_indexes,
+    drop_rows,
+    kept_take_home,
+    prove_indexes,
+    workload_of,
+)
 from workbench.areas.optimization.sizes import bytes_of
 from workbench.catalog.digest import activity_counters, catalog_digest, data_digest
 from workbench.engines.mongo import Document, MongoServer
 from workbench.engines.postgres import Server, installed_binaries, private_cluster
 from workbench.errors import BadInput
-from workbench.source import open_source
+from workbench.proof.trials import Trial
+from workbench.source import Options, open_source
 
 ODD = """o'd <b>"x" 50%\N{ELEPHANT}\x1b[31m"""
 SHOP = """
@@ -487,3 +494,27 @@ def postmasters(pid: int) -> list[Path]:
             continue
         found += [part for part in (target, *target.parents) if part.name.startswith("private-")]
     return found
+
+
+def test_what_a_trial_rejects_is_not_taken_home_nor_are_drops_that_need_it(server: Server) -> None:
+    """With an index of the example's advice rejected its statement and the drops that rest on it are gone."""
+    with open_source("ecommerce", server, Options(scale=0.01)) as opened:
+        advised = advise_indexes(opened, workload_of(opened), sample_rows=0)
+        trial = prove_indexes(opened, advised, runs=3, limit_s=30)
+    assert trial is not None
+    accepted = replace(
+        trial, accepted=True, indexes=tuple(replace(each, outcome="accepted") for each in trial.indexes)
+    )
+    rejected = replace(accepted, indexes=tuple(replace(each, outcome="rejected") for each in trial.indexes))
+    resting = {each.index.qualified for each in advised.advice.droppable if each.needs_new}
+
+    def dropped(trial: Trial | None) -> set[str]:
+        return {row["index"] for row in drop_rows(advised, trial)}
+
+    assert resting and resting <= dropped(None) and resting <= dropped(accepted)
+    assert dropped(rejected) == dropped(None) - resting
+    assert [each.do for each in kept_take_home(advised, accepted)][: len(advised.indexes)] == [
+        each.do for each in advised.take_home
+    ]
+    assert kept_take_home(advised, rejected) == []
+    assert kept_take_home(advised, replace(accepted, accepted=False)) == []

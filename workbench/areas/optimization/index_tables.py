@@ -130,8 +130,16 @@ def drop_rows(advised: Advised, trial: Trial | None = None) -> list[dict[str, An
             "advised": "drop" if each.redundant_with else "look into it",
             "proved": tried[each.index.qualified].outcome if each.index.qualified in tried else "not tried",
         }
-        for each in advised.advice.droppable
+        for each in _still_droppable(advised, trial)
     ]
+
+
+def _still_droppable(advised: Advised, trial: Trial | None) -> list[Droppable]:
+    """The existing indexes that can go, without those that need a new one where a trial rejected any."""
+    rejected = trial is not None and any(
+        each.action == "create" and each.outcome == "rejected" for each in trial.indexes
+    )
+    return [each for each in advised.advice.droppable if not (rejected and each.needs_new)]
 
 
 def cost_rows(advised: Advised) -> list[dict[str, Any]]:
@@ -254,7 +262,9 @@ def indexes_as_dict(advised: Advised, trial: Trial | None = None) -> dict[str, A
             }
             for number, each in enumerate(advice.recommended)
         ],
-        "drop": [_drop_dict(each, tried.get(each.index.qualified)) for each in advice.droppable],
+        "drop": [
+            _drop_dict(each, tried.get(each.index.qualified)) for each in _still_droppable(advised, trial)
+        ],
         "rejected": [
             {
                 "index": described(each.definition),

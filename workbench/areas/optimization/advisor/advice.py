@@ -56,7 +56,8 @@ class Droppable:
     """An existing index that can go once the recommended ones are there; *upkeep* is what it costs in writes.
 
     It is a "duplicate" of *redundant_with*, or the beginning of its keys ("prefix"); no statement of the
-    workload uses it ("unused"); or its upkeep is "dearer" than what it saves. *reason* says it in words.
+    workload uses it ("unused"); or its upkeep is "dearer" than what it saves. *reason* says it in words;
+    *needs_new* that it holds only where the recommended indexes are there.
     """
 
     index: ExistingIndex
@@ -64,6 +65,7 @@ class Droppable:
     kind: DropKind = "unused"
     reason: str = ""
     redundant_with: str = ""
+    needs_new: bool = False
 
 
 @dataclass(frozen=True)

@@ -128,7 +128,7 @@ class Drops:
             of = self._told(other.other)
             kind: DropKind = "duplicate" if other.same else "prefix"
             words = f"duplicate of {of}" if other.same else f"{of} has its keys first, in the same order"
-            self._drop(index, kind, words, of)
+            self._drop(index, kind, words, of, needs_new=other.other in self.chosen)
         return other is not None
 
     def _decide_one(self, index: ExistingIndex) -> None:
@@ -141,7 +141,8 @@ class Drops:
             reason = f"no statement uses it, but a delete or a change of key looks for rows by it: {keys}"
             self.kept.append(KeptIndex(index, reason))
         elif self._users(self.before, index.oid):
-            self._drop(index, "unused", "no statement uses it any more where the recommended ones are there")
+            reason = "no statement uses it any more where the recommended ones are there"
+            self._drop(index, "unused", reason, needs_new=True)
         else:
             self._drop(index, "unused", f"no statement of the workload uses it; {_ELSEWHERE}")
 
@@ -183,9 +184,13 @@ class Drops:
         longer = [each for each in self.redundant.get(other, ()) if not each.same]
         return not stays and bool(longer), not redundant.same
 
-    def _drop(self, index: ExistingIndex, kind: DropKind, reason: str, other: str = "") -> None:
+    def _drop(
+        self, index: ExistingIndex, kind: DropKind, reason: str, other: str = "", needs_new: bool = False
+    ) -> None:
         self.hidden.add(index.oid)
-        self.droppable.append(Droppable(index, self.upkeep.get(index.oid, 0.0), kind, reason, other))
+        self.droppable.append(
+            Droppable(index, self.upkeep.get(index.oid, 0.0), kind, reason, other, needs_new)
+        )
 
     def _told(self, oid: int) -> str:
         if oid in self.chosen:
