@@ -9,9 +9,9 @@ one column come out right, combinations of columns do not.
 from __future__ import annotations
 
 import io
-import time
 import random
 import re
+import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
