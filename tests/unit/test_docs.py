@@ -139,8 +139,8 @@ def test_notebook_is_documented(path: Path) -> None:
 
 
 def test_environment_variables_are_documented() -> None:
-    """The README's table has every variable that the workbench reads, and no other."""
-    texts = [path.read_text() for path in (ROOT / "workbench").rglob("*.py")]
+    """The README's table has every variable that the workbench and its benchmarks read, and no other."""
+    texts = [path.read_text() for folder in ("workbench", "bench") for path in (ROOT / folder).rglob("*.py")]
     read = {name for text in texts for name in re.findall(r"\bWORKBENCH_[A-Z_]+\b", text)}
     told = set(re.findall(r"^\| `(WORKBENCH_[A-Z_]+)`", README.read_text(), re.MULTILINE))
 

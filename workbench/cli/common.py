@@ -103,7 +103,7 @@ def print_findings(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         row["mark"] = "✓" if row["verified"] else row["unverified_because"]
     columns = {"severity": "severity", "object": "object", "title": "finding", "fix": "fix", "mark": "proved"}
-    print_table(f"{len(rows)} findings", rows, columns)
+    print_table(f"{len(rows)} finding{'' if len(rows) == 1 else 's'}", rows, columns)
 
 
 @contextlib.contextmanager

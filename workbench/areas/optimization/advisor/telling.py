@@ -132,7 +132,7 @@ class Telling:
             NotChosen(
                 self.pool.new[number].definition,
                 int(self.pool.sizes[number]),
-                alone[number] / 100,
+                (self.search.percent(base) - self.search.percent(base - alone[number])) / 100,
                 self._reason(found, number, trifles, room),
             )
             for number in ranked
@@ -156,7 +156,7 @@ class Telling:
             return _trifle(gain)
         if self.pool.sizes[number] > room:
             return f"beside the chosen ones it gains {gain / 100:.1%}, and the budget has no room for it"
-        return f"beside the chosen ones it gains {gain / 100:.1%}, found when the time was over"
+        return f"beside the chosen ones it gains {gain / 100:.1%}, seen when the search had ended"
 
     def _seen(self, indexes: Indexes) -> float:
         """The objective of *indexes* without their upkeep, by the plans that were seen: some are missed."""
