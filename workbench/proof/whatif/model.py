@@ -54,7 +54,7 @@ class IndexDefinition:
     def create(self, name: str, *, concurrently: bool = False, only: bool = False) -> composed.Composed:
         """The CREATE INDEX statement; an index goes into its table's schema.
 
-        With *only* it is that of a partitioned table alone, invalid until those of its partitions are attached.
+        With *only* it is that of a partitioned table alone, invalid until all partitions' are attached.
         """
         return composed.SQL("create index {}{} on {}{} using {} ({}){}{}").format(
             composed.SQL("concurrently " if concurrently else ""),
