@@ -40,7 +40,8 @@ class Setting:
     """A workload, the sets asked for, and what the really built ones must come to, in percent.
 
     *limits* are by budget in MB of 10^6 bytes: the relative cost, None where the figure alone is told.
-    *ahead* are the points by which the simple peer must be behind: the one that sums costs, as advisors do.
+    *ahead* are the points by which the simple peer must be behind, the one that sums costs as advisors do,
+    as far as the bound allows.
     """
 
     name: str
@@ -182,13 +183,16 @@ def _of_budget(setting: Setting, judged: Judged) -> list[Row]:
         ),
     ]
     if judged.simple_relative_cost is not None:
-        ahead, simple = setting.ahead[budget_mb], 100 * judged.simple_relative_cost
+        simple = 100 * judged.simple_relative_cost
+        # no set is below the bound, so more than that cannot be asked of one
+        ahead = min(setting.ahead[budget_mb], simple - (1 + GAP / 100) * 100 * advice.bound)
         found.append(
             row(
-                f"{what}: points below the {SIMPLE}, at least {ahead:g}",
+                f"{what}: points below the {SIMPLE}, at least {setting.ahead[budget_mb]:g} or what the "
+                f"bound of {100 * advice.bound:.1f} leaves",
                 simple - value,
                 "points",
-                ahead,
+                round(ahead, 2),
                 peer=SIMPLE,
                 peer_value=simple,
                 ok=simple - value >= ahead,

@@ -211,7 +211,7 @@ def record_indexes(
     )
     if trial is not None:
         kept = len(trial.kept.create) if trial.accepted else 0
-        note = "after the trial" if kept else f"the trial refused them: {trial.why}"
+        note = "after the trial" if kept else "none stood the trial"
         results.add_fact("Indexes recommended", kept, note)
         if trial.accepted and trial.relative_time is not None:
             results.add_fact("Measured time with them", f"{trial.relative_time:.1%}", trial.rows_from)
