@@ -6,7 +6,9 @@ import contextlib
 import os
 import re
 import resource
+import secrets
 import selectors
+import shutil
 import signal
 import subprocess
 import sys
@@ -79,8 +81,10 @@ def run_psql(
     *at_timeout* is called before psql is killed. Raises EngineError where psql cannot be started.
     """
     user = service_user()
-    with tempfile.TemporaryDirectory(prefix="wb-") as folder:
-        home = Path(folder)
+    # its name is known before it is made: an interrupt at any time leaves nothing
+    home = Path(tempfile.gettempdir()) / f"wb-{secrets.token_hex(8)}"
+    try:
+        home.mkdir(mode=0o700)
         (home / _FILE).write_text(script, encoding="utf-8", newline="")
         user.own(home)
         (home / _FILE).chmod(0o644)
@@ -106,6 +110,11 @@ def run_psql(
             finally:
                 if process.poll() is None:
                     process.kill()
+    finally:
+        try:
+            shutil.rmtree(home, ignore_errors=True)
+        finally:  # interrupted, it is begun again
+            shutil.rmtree(home, ignore_errors=True)
     return Outcome(process.returncode, tuple(parse_errors(output)), output, timed_out)
 
 
