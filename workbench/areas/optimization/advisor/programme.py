@@ -23,7 +23,7 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 from workbench.areas.optimization.advisor.costs import Indexes, members
 
 _INFINITE = np.inf
-_SCALE = 100.0  # the objective where nothing is added: percent
+_OPTIMAL = 0  # the solver's status; at its time limit, what it has is above the optimum
 
 
 @dataclass(frozen=True)
@@ -132,10 +132,9 @@ class Cut:
 
 @dataclass
 class Bound:
-    """A programme from below; *floors* and *ceilings* are the least and the most value of each statement."""
+    """A programme from below; *floors* are the least value of each statement."""
 
     floors: Sequence[float]
-    ceilings: Sequence[float]
     limits: Limits
     upkeep: Sequence[float]
     cuts: list[Cut] = field(default_factory=list)
@@ -151,20 +150,20 @@ class Bound:
         return True
 
     def relaxed(self, seconds: float) -> tuple[float, Mapping[int, float]] | None:
-        """The optimum where indexes may be there in part, and the part of each."""
+        """The optimum where indexes may be there in part, and the part of each; None where time was short."""
         solved, numbers = self._solved(integral=False, seconds=seconds, gap=0.0)
-        if solved.x is None:
+        if solved.x is None or solved.status != _OPTIMAL:
             return None
         return float(solved.fun), {number: float(solved.x[place]) for place, number in enumerate(numbers)}
 
     def solved(self, seconds: float, gap: float = 0.002) -> tuple[float, Choice | None]:
         """A bound that no choice passes, and the choice that seems to reach it."""
         solved, numbers = self._solved(integral=True, seconds=seconds, gap=gap)
-        bound = solved.mip_dual_bound
+        dual = solved.mip_dual_bound
+        bound = float(dual) if dual is not None else sum(self.floors)
         if solved.x is None:
-            return (float(bound) if bound is not None else sum(self.floors)), None
-        choice = Choice(_chosen(solved.x, numbers), float(solved.fun))
-        return float(bound if bound is not None else solved.fun), choice
+            return bound, None
+        return bound, Choice(_chosen(solved.x, numbers), float(solved.fun))
 
     def _solved(self, *, integral: bool, seconds: float, gap: float) -> tuple[Any, list[int]]:
         numbers = sorted(
@@ -195,7 +194,7 @@ class Bound:
         lower = np.array(
             [*(float(self.limits.kept >> n & 1) for n in numbers), *self.floors, *([0.0] * more)]
         )
-        upper = np.array([*([1.0] * first), *self.ceilings, *([1.0] * more)])
+        upper = np.array([*([1.0] * first), *([_INFINITE] * statements), *([1.0] * more)])
         whole = np.array([int(integral)] * first + [0] * (statements + more))
         return _solve(objective, rows, whole, lower, upper, seconds, gap), numbers
 

@@ -86,7 +86,6 @@ class Search:
         self._consider(self.start)
         self._bound = Bound(
             [self.value(each, self._answer(each, self.everything).cost) for each in self._statements],
-            [math.inf] * len(self.costs.relevant),
             self.limits,
             self.upkeep,
         )
