@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -12,7 +15,7 @@ from workbench.catalog.digest import data_digest
 from workbench.catalog.reflect import reflect
 from workbench.engines.postgres import Connection, Server
 from workbench.errors import BadInput
-from workbench.proof.rows import Filled, copy_rows, generate_rows, plan_rows, read_statistics
+from workbench.proof.rows import Filled, copy_rows, copying, generate_rows, plan_rows, read_statistics
 
 
 def generated(pg: Connection, ddl: str, *, rows: int = 200, seed: int = 1) -> Filled:
@@ -426,3 +429,24 @@ def test_a_limit_that_cannot_be_is_refused(pg: Connection) -> None:
     """A limit of no rows is bad input."""
     with pytest.raises(BadInput, match="a limit of 0 rows"):
         copy_rows(pg, pg, limit_rows=0)
+
+
+def test_an_interrupt_ends_a_copy_and_is_no_reason_of_a_table(server: Server) -> None:
+    """Ctrl-C while rows are read is not taken for an error of one table; both connections go on."""
+    with (
+        server.scratch_database(label="read") as name,
+        server.session(name) as source,
+        server.session(name) as target,
+        server.session(name) as holder,
+    ):
+        source.execute("create table t (a int); create table copied (a int); insert into t values (1)")
+        holder.execute("begin; lock t")
+        source.execute("set lock_timeout = '5s'")
+        timer = threading.Timer(0.3, os.kill, [os.getpid(), signal.SIGINT])
+        timer.start()
+
+        with pytest.raises(KeyboardInterrupt):
+            copying._pipe(source, sql.SQL("copy t to stdout"), target, sql.SQL("copy copied from stdin"))
+
+        assert source.execute("select 1").fetchone() == (1,)
+        assert target.execute("select count(*) from copied").fetchone() == (0,)

@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
+from typing import IO
 
 import psycopg2
 from psycopg2 import sql as composed
@@ -167,6 +168,24 @@ def _streamed(source: Connection, target: Connection, table: Table, query: compo
     return ""
 
 
+class _Reader:
+    """*file* for COPY, in which psycopg2 makes an error of the server's of whatever is raised, Ctrl-C too."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.interrupt: BaseException | None = None
+
+    def read(self, size: int = -1, /) -> bytes:
+        try:
+            return self._file.read(size)
+        except BaseException as exc:
+            self.interrupt = exc
+            raise
+
+    def readline(self) -> bytes:
+        return self._file.readline()
+
+
 def _pipe(
     source: Connection, read: composed.Composable, target: Connection, write: composed.Composable
 ) -> None:
@@ -183,13 +202,18 @@ def _pipe(
 
     sender = threading.Thread(target=send, daemon=True)
     with os.fdopen(reading, "rb") as file, target.cursor() as cur:
+        read_back = _Reader(file)
         sender.start()
         try:
-            cur.copy_expert(write, file)
+            cur.copy_expert(write, read_back)
         except psycopg2.Error:
+            if read_back.interrupt is not None:
+                source.cancel()
             while file.read(1 << 16):
                 pass  # let the sender finish, so that the source's connection can be used again
             sender.join()
+            if read_back.interrupt is not None:
+                raise read_back.interrupt from None
             raise
         finally:
             sender.join()
