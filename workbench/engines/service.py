@@ -6,6 +6,8 @@ import contextlib
 import fcntl
 import json
 import os
+import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -63,18 +65,24 @@ class Service(ABC, Generic[ServerT_co]):
     @contextlib.contextmanager
     def used(self, *, remove: bool = False) -> Iterator[ServerT_co]:
         """The running server, for as long as the block lasts; it stops when its last user has left."""
-        self.user.own(self.home)
-        with (self.home / "users").open("w") as users:
-            with self._mutex():
-                fcntl.flock(users, fcntl.LOCK_SH)  # waits until a keeper that is stopping has finished
-                alone = self._is_alone(users)
-                fcntl.flock(users, fcntl.LOCK_SH)  # the attempt may have let the first one go
-                self._ensure_keeper(remove)  # before the start, so that a kill in between leaves nothing
-                self._ensure_running()
-                server = self.server()
-                if alone:
-                    server.drop_leftovers()
-            yield server
+        kept = False
+        try:
+            self.user.own(self.home)
+            with (self.home / "users").open("w") as users:
+                with self._mutex():
+                    fcntl.flock(users, fcntl.LOCK_SH)  # waits until a keeper that is stopping has finished
+                    alone = self._is_alone(users)
+                    fcntl.flock(users, fcntl.LOCK_SH)  # the attempt may have let the first one go
+                    self._ensure_keeper(remove)  # before the start, so that a kill in between leaves nothing
+                    kept = True
+                    self._ensure_running()
+                    server = self.server()
+                    if alone:
+                        server.drop_leftovers()
+                yield server
+        finally:
+            if remove and not kept:  # interrupted before there was a keeper to remove it
+                shutil.rmtree(self.home, ignore_errors=True)
 
     def wait_until_removed(self) -> None:
         """Return when the keeper has removed the home of a private server; EngineError after 30 s."""
@@ -114,14 +122,19 @@ class Service(ABC, Generic[ServerT_co]):
                 "remove": [str(self.home), *outside] if remove else outside,
                 **self._stop_task(throw_away=remove),
             }
-            subprocess.Popen(
-                [sys.executable, "-I", str(keeper.__file__), json.dumps(task)],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                cwd="/",
-                pass_fds=(lock,),
-                start_new_session=True,
-            )
+            # a Ctrl-C of the whole group would end the child before it has a group of its own
+            former = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+            try:
+                subprocess.Popen(
+                    [sys.executable, "-I", str(keeper.__file__), json.dumps(task)],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    cwd="/",
+                    pass_fds=(lock,),
+                    start_new_session=True,
+                )
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, former)
         finally:
             os.close(lock)

@@ -182,8 +182,8 @@ class _Reader:
             self.interrupt = exc
             raise
 
-    def readline(self) -> bytes:
-        return self._file.readline()
+    def readline(self, size: int = -1, /) -> bytes:
+        return self._file.readline(size)
 
 
 def _pipe(
