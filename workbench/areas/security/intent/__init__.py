@@ -1,0 +1,1 @@
+"""The declared intent: who may do what to which rows and columns, as data."""

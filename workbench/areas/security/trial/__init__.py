@@ -1,0 +1,1 @@
+"""A private cluster in which a design is applied and attacked."""
