@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import IO
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import psycopg2
 from psycopg2 import sql as composed
@@ -168,57 +168,44 @@ def _streamed(source: Connection, target: Connection, table: Table, query: compo
     return ""
 
 
-class _Reader:
-    """*file* for COPY, in which psycopg2 makes an error of the server's of whatever is raised, Ctrl-C too."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-        self.interrupt: BaseException | None = None
-
-    def read(self, size: int = -1, /) -> bytes:
-        try:
-            return self._file.read(size)
-        except BaseException as exc:
-            self.interrupt = exc
-            raise
-
-    def readline(self, size: int = -1, /) -> bytes:
-        return self._file.readline(size)
-
-
 def _pipe(
     source: Connection, read: composed.Composable, target: Connection, write: composed.Composable
 ) -> None:
-    """COPY from one connection to the other through a pipe; the reader's error comes before the writer's."""
+    """COPY from one connection to the other through a pipe; the reader's error comes before the writer's.
+
+    Both run in threads of their own: an interrupt that Python raises inside of COPY's file psycopg2 would
+    take for an error of the file, and the run would go on.
+    """
     reading, writing = os.pipe()
-    failures: list[BaseException] = []
 
     def send() -> None:
-        try:
-            with os.fdopen(writing, "wb") as file, source.cursor() as cur:
-                cur.copy_expert(read, file)
-        except BaseException as exc:  # it is raised where the copy is waited for
-            failures.append(exc)
+        with outgoing, source.cursor() as cur:
+            cur.copy_expert(read, outgoing)
 
-    sender = threading.Thread(target=send, daemon=True)
-    with os.fdopen(reading, "rb") as file, target.cursor() as cur:
-        read_back = _Reader(file)
-        sender.start()
+    def receive() -> None:
+        with target.cursor() as cur:
+            try:
+                cur.copy_expert(write, incoming)
+            finally:
+                while incoming.read(1 << 16):
+                    pass  # let the sender finish, so that the source's connection can be used again
+
+    with (
+        os.fdopen(reading, "rb") as incoming,
+        os.fdopen(writing, "wb") as outgoing,
+        ThreadPoolExecutor(2) as threads,
+    ):
         try:
-            cur.copy_expert(write, read_back)
-        except psycopg2.Error:
-            if read_back.interrupt is not None:
-                source.cancel()
-            while file.read(1 << 16):
-                pass  # let the sender finish, so that the source's connection can be used again
-            sender.join()
-            if read_back.interrupt is not None:
-                raise read_back.interrupt from None
+            received, sent = threads.submit(receive), threads.submit(send)
+            wait([received, sent])
+        except BaseException:
+            source.cancel()
+            target.cancel()
+            with contextlib.suppress(OSError, ValueError):
+                outgoing.close()  # the receiver waits for its end
             raise
-        finally:
-            sender.join()
-    if failures:
-        raise failures[0]
+    sent.result()
+    received.result()
 
 
 def _complete(
