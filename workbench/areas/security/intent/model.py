@@ -17,6 +17,7 @@ Rows = Literal["all", "own"]
 Identification = Literal["none", "token"]
 RoleKind = Literal["group", "login", "owner", "audit owner"]
 AuditStyle = Literal["statement", "row"]
+Truncation = Literal["logged", "rows", "refused"]
 
 
 @dataclass(frozen=True)
@@ -91,13 +92,18 @@ class Label:
 
 @dataclass(frozen=True)
 class AuditIntent:
-    """Which tables are audited and how: statement-level triggers, or the lean row trigger for *by_row*."""
+    """Which tables are audited and how: statement-level triggers, or the lean row trigger for *by_row*.
+
+    Of *truncate* ``logged`` a TRUNCATE leaves one entry, of ``rows`` each of its rows as well (which costs
+    what a DELETE does, and lets the audit owner read the tables), of ``refused`` there is none.
+    """
 
     tables: tuple[TableName, ...] = ()
     by_row: tuple[TableName, ...] = ()
     readers: tuple[str, ...] = ()
     retention_months: int = 24
     schema: str = "audit"
+    truncate: Truncation = "logged"
 
 
 @dataclass(frozen=True)
