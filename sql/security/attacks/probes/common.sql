@@ -1,0 +1,43 @@
+-- what several probes send; a statement goes to the next "statement:" line
+
+-- statement: become
+set local session authorization {role};
+
+-- statement: back
+reset session authorization;
+
+-- statement: roles
+select r.rolname
+from pg_catalog.pg_roles r
+order by r.rolname;
+
+-- statement: keys
+select row({key})::text
+from {table} t
+where {owned}
+order by row({key})::text
+limit %(limit)s;
+
+-- statement: owned_by_column
+{column}::text = %(identity)s
+
+-- statement: owned_by_parent
+exists (
+    select
+    from {parent} {alias}
+    where ({parent_columns}) = ({columns})
+        and {owned}
+)
+
+-- statement: row_values
+select {fields}
+from {table} t
+where {key} = %(key)s;
+
+-- statement: creatable_schemas
+select n.nspname
+from pg_catalog.pg_namespace n
+where pg_catalog.has_schema_privilege(n.oid, 'create')
+    and n.nspname not like 'pg\_%%'
+    and n.nspname <> 'information_schema'
+order by n.nspname;

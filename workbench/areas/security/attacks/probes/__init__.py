@@ -1,0 +1,28 @@
+"""The bypass probes: attempts to get around a design, each tried for real and taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from workbench.areas.security.attacks.model import Attempt
+from workbench.areas.security.attacks.probes.catalogue import PROBES
+from workbench.areas.security.attacks.probes.scene import Scene
+from workbench.areas.security.trial.model import Target
+
+
+def probe_attempts(
+    target: Target, *, only: Collection[str] | None = None, left_out: list[str] | None = None
+) -> list[Attempt]:
+    """What became of each probe (of the numbers in *only*, by default all) against *target*.
+
+    *left_out* receives one line for each probe that the target has nothing for. A probe that the
+    programme itself cannot run is an attempt that ``failed``, never a silent pass.
+    """
+    with target.place.server.session(target.database) as conn:
+        scene = Scene(target, conn)
+        attempts = [
+            each for probe in PROBES if only is None or probe.number in only for each in probe.attempts(scene)
+        ]
+    if left_out is not None:
+        left_out += scene.left_out
+    return attempts

@@ -1,0 +1,56 @@
+"""The list of the probes, by the numbers of docs/attacks.md."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from workbench.areas.security.attacks.model import Attempt
+from workbench.areas.security.attacks.probes import rows
+from workbench.areas.security.attacks.probes.scene import Owned, Scene
+
+Tenant: TypeAlias = Callable[[Scene, str, Owned], Iterator[Attempt]]
+Anybody: TypeAlias = Callable[[Scene], Iterator[Attempt]]
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A way around a design. Of *tenant*, it needs an identified login and a table whose rows have owners."""
+
+    number: str
+    title: str
+    tenant: Tenant | None = None
+    anybody: Anybody | None = None
+
+    def attempts(self, scene: Scene) -> Iterator[Attempt]:
+        """The probe tried on *scene*; what it has nothing for goes to its list of what was left out."""
+        if self.anybody:
+            yield from self.anybody(scene)
+        if self.tenant is None:
+            return
+        if scene.app is None:
+            scene.left_out.append(
+                f"probe {self.number}: not applicable: no login acts for one identity at a time"
+            )
+        elif scene.subject is None:
+            scene.left_out.append(
+                f"probe {self.number}: not applicable: {scene.app.name} reads own rows of no table "
+                "with a primary key and rows of two identities"
+            )
+        else:
+            yield from self.tenant(scene, scene.app.name, scene.subject)
+
+
+PROBES: tuple[Probe, ...] = (
+    Probe("1", "No identity, or an empty one", tenant=rows.no_identity),
+    Probe("2", "Another's rows read and changed", tenant=rows.rows_of_another),
+    Probe("3", "Rows written for another", tenant=rows.rows_for_another),
+    Probe("4", "A forged identity", tenant=rows.forged_identity),
+    Probe("5", "The owner of the tables", tenant=rows.owner_reads),
+    Probe("6", "Row security switched off", tenant=rows.row_security_off),
+    Probe("9", "Errors as an oracle", tenant=rows.error_oracle),
+    Probe("14", "COPY", tenant=rows.copies),
+    Probe("15", "TRUNCATE", tenant=rows.truncates),
+    Probe("17", "Prepared statements after a change of identity", tenant=rows.prepared),
+)
