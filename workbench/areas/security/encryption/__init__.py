@@ -1,0 +1,25 @@
+"""Values encrypted by the application: who reads the database, its log or its backups has ciphertext."""
+
+from workbench.areas.security.encryption.blind_index import BlindIndex
+from workbench.areas.security.encryption.column import ColumnCipher
+from workbench.areas.security.encryption.errors import (
+    EncryptionError,
+    KeyFileRefused,
+    KeyUnavailable,
+    NonceBudgetSpent,
+    ValueRefused,
+)
+from workbench.areas.security.encryption.key_table import KeyTable
+from workbench.areas.security.encryption.keyring import Keyring
+
+__all__ = [
+    "BlindIndex",
+    "ColumnCipher",
+    "EncryptionError",
+    "KeyFileRefused",
+    "KeyTable",
+    "KeyUnavailable",
+    "Keyring",
+    "NonceBudgetSpent",
+    "ValueRefused",
+]
