@@ -1,0 +1,15 @@
+"""The posture of the architect's own server: what it lets happen, read without changing anything."""
+
+from workbench.areas.security.posture.checks import Check, checks
+from workbench.areas.security.posture.model import STATES, Control, PostureReview
+from workbench.areas.security.posture.review import review_connection, review_posture
+
+__all__ = [
+    "STATES",
+    "Check",
+    "Control",
+    "PostureReview",
+    "checks",
+    "review_connection",
+    "review_posture",
+]
