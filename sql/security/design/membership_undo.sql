@@ -1,0 +1,3 @@
+-- membership_undo: takes a membership away
+-- needs: PostgreSQL 13   placeholders: role, member
+revoke {role} from {member};

@@ -1,0 +1,3 @@
+-- token_keys_undo: drops the keys
+-- needs: PostgreSQL 13   placeholders: table
+drop table if exists {table};

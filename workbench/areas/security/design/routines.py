@@ -1,0 +1,156 @@
+"""Which routines run as the keeper, what they touch, and where they look for names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from psycopg2 import sql as composed
+
+from workbench.areas.security.design.draft import Draft
+from workbench.areas.security.design.found import FoundRoutine
+from workbench.areas.security.design.model import Part
+from workbench.areas.security.design.text import identifiers, raw, render
+from workbench.areas.security.intent.model import OPERATIONS, Operation, TableName
+from workbench.catalog.model import qualified
+
+_LOCKS = re.compile(r"\bfor\s+(no\s+key\s+)?(update|share)\b|\bfor\s+key\s+share\b")
+_DYNAMIC = re.compile(r"\bexecute\b(?!\s+(function|procedure))")
+_CALLER = re.compile(r"\b(current_user|current_role)\b")
+_COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
+
+
+def reference(routine: FoundRoutine) -> composed.Composed:
+    """The routine with its arguments, as DDL names it."""
+    return composed.SQL("{}({})").format(
+        composed.Identifier(routine.schema, routine.name), raw(routine.arguments)
+    )
+
+
+def title(routine: FoundRoutine) -> str:
+    return f"{qualified(routine.schema, routine.name)}({routine.arguments})"
+
+
+def kept(draft: Draft) -> tuple[FoundRoutine, ...]:
+    """The routines that act on rows their caller may not touch: as the keeper, within their own text.
+
+    Those that ran as their owner before, and trigger functions that name a table: a role that may insert
+    an order need not be able to write the order's history by hand.
+    """
+    return tuple(
+        each
+        for each in draft.routines
+        if each.alterable and (each.security_definer or (each.trigger and touched(draft, each)))
+    )
+
+
+def touched(draft: Draft, routine: FoundRoutine) -> dict[TableName, frozenset[Operation]]:
+    """The tables that the routine's text names, and what it does to them."""
+    text = _COMMENT.sub(" ", routine.source).lower()
+    found: dict[TableName, frozenset[Operation]] = {}
+    for table in draft.tables:
+        name = re.escape(table.name.lower())
+        if not re.search(rf'(?<![\w"]){name}(?!\w)|"{name}"', text):
+            continue
+        place = rf'(?:only\s+)?(?:"?{re.escape(table.schema.lower())}"?\s*\.\s*)?"?{name}"?(?!\w)'
+        done: set[Operation] = {"select"}
+        if re.search(rf"\binsert\s+into\s+{place}", text):
+            done.add("insert")
+            if re.search(rf"\binsert\s+into\s+{place}[^;]*\bdo\s+update\b", text):
+                done.add("update")
+        if re.search(rf"\bupdate\s+{place}", text) or _LOCKS.search(text):
+            done.add("update")
+        if re.search(rf"\bdelete\s+from\s+{place}", text):
+            done.add("delete")
+        if re.search(rf"\bmerge\s+into\s+{place}", text):
+            done.update(OPERATIONS)
+        found[table.schema, table.name] = frozenset(done)
+    return found
+
+
+def keeper_needs(draft: Draft) -> dict[TableName, frozenset[Operation]]:
+    """What the keeper must be granted for the routines that run as it."""
+    needs: dict[TableName, frozenset[Operation]] = {}
+    for routine in kept(draft):
+        for table, operations in touched(draft, routine).items():
+            needs[table] = needs.get(table, frozenset()) | operations
+    return needs
+
+
+def routine_parts(draft: Draft) -> Iterator[Part]:
+    """Each kept routine runs as the keeper and looks for names in schemas where nobody can plant one."""
+    for routine in kept(draft):
+        text = _COMMENT.sub(" ", routine.source).lower()
+        if _DYNAMIC.search(text):
+            draft.remarks.append(
+                f"{title(routine)} builds statements from text: what it touches is not known, grant it to "
+                f"{draft.keeper}"
+            )
+        if _CALLER.search(text):
+            draft.remarks.append(
+                f"{title(routine)} asks for current_user, which is {draft.keeper} from now on: session_user is who "
+                "logged in"
+            )
+        yield _as_keeper(draft, routine)
+        if not safe_path(routine.search_path):
+            yield _path(draft, routine)
+
+
+def _as_keeper(draft: Draft, routine: FoundRoutine) -> Part:
+    named = reference(routine)
+    owned = render(
+        "kept_routine_owner",
+        routine=named,
+        owner=composed.Identifier(draft.keeper),
+        schema=composed.Identifier(routine.schema),
+    )
+    definer = render("routine_security", routine=named, security=raw("definer"))
+    invoker = render("routine_security", routine=named, security=raw("invoker"))
+    back = render("routine_owner", routine=named, owner=composed.Identifier(draft.before(routine.owner)))
+    to_owner = render("routine_owner", routine=named, owner=composed.Identifier(draft.owner))
+    ours = routine.owner == draft.keeper
+    return Part(
+        "function",
+        title(routine),
+        f"{owned}\n{definer}",
+        back if routine.security_definer and not ours else f"{invoker}\n{back}",
+        "It writes and reads what its caller may not: it runs as a role of its own that nobody can be",
+        mutations=(
+            draft.mutation("runs as its caller", invoker, definer),
+            draft.mutation("runs as the owner", to_owner, owned),
+        ),
+    )
+
+
+def safe_path(path: str | None) -> bool:
+    """Whether no object of the caller's can be found in the place of what is meant.
+
+    The temporary schema is searched first unless the path names it, so it must come last.
+    """
+    if path is None:
+        return False
+    names = [each.strip().strip('"') for each in path.split(",")]
+    return names == [""] or (names[-1] == "pg_temp" and "$user" not in names and "pg_temp" not in names[:-1])
+
+
+def _path(draft: Draft, routine: FoundRoutine) -> Part:
+    named = reference(routine)
+    extensions = [
+        each.name for each in draft.found.schemas if each.extensions and each.name != routine.schema
+    ]
+    names = ["pg_catalog", routine.schema, *extensions, "pg_temp"]
+    apply = render("routine_path", routine=named, path=identifiers(names))
+    reset = render("routine_path_undo", routine=named)
+    undo = (
+        reset
+        if routine.search_path is None
+        else render("routine_path", routine=named, path=raw(routine.search_path))
+    )
+    return Part(
+        "function",
+        f"search_path of {title(routine)}",
+        apply,
+        undo,
+        "A SECURITY DEFINER routine must not find its caller's objects (manual, CREATE FUNCTION)",
+        mutations=(draft.mutation("search_path reset", reset, apply),),
+    )
