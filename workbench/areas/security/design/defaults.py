@@ -14,7 +14,7 @@ from workbench.areas.security.design.text import NOTHING, raw, render, roles
 
 
 def default_privilege_parts(draft: Draft) -> Iterator[Part]:
-    """For each creator: new functions and types are not PUBLIC's, and what was given to roles is not any more."""
+    """For each creator: new functions and types are nobody's, nor is what was given to roles."""
     for creator in dict.fromkeys((draft.found.deployer, *draft.owners)):
         for objects, privilege in (("functions", "execute"), ("types", "usage")):
             yield _from_public(draft, creator, objects, privilege)
@@ -43,7 +43,7 @@ def _from_public(draft: Draft, creator: str, objects: str, privilege: str) -> Pa
         f"new {objects} of {creator}",
         revoked,
         "" if already and not made else granted,
-        "PUBLIC may use what is new; the form IN SCHEMA cannot take that away (manual, ALTER DEFAULT PRIVILEGES)",
+        "PUBLIC may use what is new, and IN SCHEMA cannot take that away (ALTER DEFAULT PRIVILEGES)",
         role=creator,
         mutations=(draft.mutation(f"{privilege} on new {objects} to PUBLIC", granted, revoked),),
     )

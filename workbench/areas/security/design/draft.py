@@ -133,7 +133,9 @@ class Draft:
     @cached_property
     def schemas(self) -> tuple[str, ...]:
         """The schemas of the source that hold relations, routines or types."""
-        holding = {each.schema for each in (*self.found.relations, *self.found.routines, *self.found.types)}
+        found = self.found
+        holding = {each.schema for each in found.relations} | {each.schema for each in found.routines}
+        holding |= {each.schema for each in found.types}
         return tuple(
             each.name
             for each in self.found.schemas
@@ -195,7 +197,7 @@ class Draft:
         return frozenset(restricted | set(self.intent.owners))
 
     def mutation(self, name: str, break_it: str, mend: str) -> Mutation:
-        """A mutation of something that one of the owning roles owns: the deployer joins it and leaves again."""
+        """A mutation of what an owning role owns: the deployer joins it and leaves again."""
         return Mutation(name, self._joined(break_it), self._joined(mend))
 
     def _joined(self, text: str) -> str:

@@ -107,7 +107,7 @@ def _function(draft: Draft, table: composed.Identifier) -> Part:
         f"{qualified(*function.strings)}()",
         f"{apply}\n{owned}",
         render("current_identity_undo", function=function),
-        "The identity is signed with a key that the role cannot read, for this role and database, and expires",
+        "The identity is signed with a key that the role cannot read, for role and database, and expires",
         role=draft.keeper,
         mutations=tuple(
             draft.mutation(name, made(**{check: "true"}), apply)

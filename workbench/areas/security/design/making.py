@@ -23,7 +23,7 @@ from workbench.areas.security.design.row_security import own_view_parts, row_sec
 from workbench.areas.security.design.tenant_keys import remark_shared_keys, tenant_key_parts
 from workbench.areas.security.design.views import view_parts
 from workbench.areas.security.intent.model import OPERATIONS, Intent
-from workbench.catalog.model import Catalog, qualified
+from workbench.catalog.model import Catalog
 from workbench.errors import BadInput
 
 
@@ -81,7 +81,7 @@ def _remark_crossed_grants(draft: Draft) -> None:
                 shapes = {(rows, where): set(columns) for rows, where, columns in may.grants}
                 if len(shapes) > 1 and len({frozenset(each) for each in shapes.values()}) > 1:
                     draft.remarks.append(
-                        f"{role.name} may {operation} some columns of {qualified(table.schema, table.name)} of some "
-                        "rows and others of others: privileges and policies allow all of these columns of all of "
-                        "these rows; give the columns to two roles, or make a view"
+                        f"{role.name} may {operation} some columns of {table.qualified} of some rows and "
+                        "others of others: privileges and policies allow all these columns of all these rows; "
+                        "give the columns to two roles, or make a view"
                     )

@@ -210,8 +210,8 @@ def _large_objects(draft: Draft) -> Iterator[Part]:
     if not draft.found.superuser:
         command = " ".join(closed.split())
         draft.remarks.append(
-            f"everybody may create large objects, and {draft.found.deployer} cannot change that: let a superuser "
-            f"run {command}"
+            f"everybody may create large objects, and {draft.found.deployer} cannot change that: let a "
+            f"superuser run {command}"
         )
         return
     yield Part(
@@ -400,9 +400,9 @@ def _sequences(draft: Draft) -> Iterator[Part]:
         for table, operation, _ in _granted(draft, role.name):
             for each in draft.found.needed_sequences:
                 sequence = (each.sequence_schema, each.sequence_name)
-                if operation == "insert" and (each.schema, each.name) == (table.schema, table.name):
-                    if role.name not in users[sequence]:
-                        users[sequence].append(role.name)
+                here = (each.schema, each.name) == (table.schema, table.name)
+                if operation == "insert" and here and role.name not in users[sequence]:
+                    users[sequence].append(role.name)
     for sequence, names in sorted(users.items()):
         object_ = composed.Identifier(*sequence)
         granted = _grant("usage", "sequence", object_, names)
@@ -434,9 +434,9 @@ def _execute(draft: Draft) -> Iterator[Part]:
                 continue
             for each in draft.found.used_routines:
                 routine = (each.routine_schema, each.routine_name, each.arguments)
-                if (each.schema, each.name) == (table.schema, table.name) and routine in known:
-                    if role.name not in users[routine]:
-                        users[routine].append(role.name)
+                here = (each.schema, each.name) == (table.schema, table.name)
+                if here and routine in known and role.name not in users[routine]:
+                    users[routine].append(role.name)
     for routine, names in sorted(users.items()):
         object_ = reference(known[routine])
         granted = _grant("execute", "routine", object_, names)

@@ -88,8 +88,8 @@ def routine_parts(draft: Draft) -> Iterator[Part]:
             )
         if _CALLER.search(text):
             draft.remarks.append(
-                f"{title(routine)} asks for current_user, which is {draft.keeper} from now on: session_user is who "
-                "logged in"
+                f"{title(routine)} asks for current_user, which is {draft.keeper} from now on: "
+                "session_user is who logged in"
             )
         yield _as_keeper(draft, routine)
         if not safe_path(routine.search_path):

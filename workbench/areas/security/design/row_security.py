@@ -44,7 +44,7 @@ def parents(draft: Draft) -> tuple[TableName, ...]:
 
 
 def own_view_parts(draft: Draft) -> Iterator[Part]:
-    """A view a parent: its owner is the keeper, so a policy needs no privilege of its user's on the parent."""
+    """A view a parent: it reads as the keeper, so its user needs no privilege on the parent."""
     for table in parents(draft):
         keys = sorted(
             {
@@ -292,7 +292,7 @@ def _check_decides(
     if may is None or not draft.logins_of(role):
         return False
     owner = draft.intent.owners.get((table.schema, table.name))
-    looked_at = set()
+    looked_at: set[str] = set()
     for rows, where in conditions:
         if rows == "own" and owner is not None:
             looked_at.update((owner.column,) if owner.column else owner.columns)

@@ -36,7 +36,7 @@ def tenant_key_parts(draft: Draft) -> Iterator[Part]:
             if above.column in key.referenced_columns or owner.column in key.columns:
                 continue
             parent = draft.catalog.table(*key.references)
-            unique, name = _unique(draft, parent, key, above.column)
+            unique = _unique(draft, parent, key, above.column)
             if unique is not None and unique.object not in made:
                 made.add(unique.object)
                 yield unique
@@ -47,14 +47,14 @@ def _ours(draft: Draft, key: Constraint) -> bool:
     return key.name.startswith(f"{draft.intent.name}_tenant_")
 
 
-def _unique(draft: Draft, parent: Table, key: Constraint, identity: str) -> tuple[Part | None, str]:
+def _unique(draft: Draft, parent: Table, key: Constraint, identity: str) -> Part | None:
     columns = (identity, *key.referenced_columns)
     name = name_of(draft.intent.name, "tenant", parent.name, *columns)
     for each in parent.constraints:
         if each.kind in ("unique", "primary key") and set(each.columns) == set(columns) and each.name != name:
-            return None, each.name
+            return None
     table = composed.Identifier(parent.schema, parent.name)
-    part = Part(
+    return Part(
         "tenant key",
         f"{name} of {parent.qualified}",
         render(
@@ -69,7 +69,6 @@ def _unique(draft: Draft, parent: Table, key: Constraint, identity: str) -> tupl
         "What a reference that holds the identity refers to",
         table=(parent.schema, parent.name),
     )
-    return part, name
 
 
 def _reference(draft: Draft, table: Table, parent: Table, key: Constraint, own: str, above: str) -> Part:
@@ -103,8 +102,8 @@ def _reference(draft: Draft, table: Table, parent: Table, key: Constraint, own: 
         f"{name} of {table.qualified}",
         apply,
         drop,
-        f"{key.name} is checked as the owner, past row security: it would accept a row of somebody else and tell "
-        "that it exists",
+        f"{key.name} is checked as the owner, past row security: it would accept a row of somebody else and "
+        "tell that it exists",
         table=(table.schema, table.name),
         mutations=(draft.mutation("foreign key dropped", drop, apply),),
     )
@@ -112,7 +111,7 @@ def _reference(draft: Draft, table: Table, parent: Table, key: Constraint, own: 
 
 def _actions(draft: Draft, key: Constraint) -> composed.Composable:
     """As the reference that is there says it; the identity itself is never set to null."""
-    found = []
+    found: list[composed.Composable] = []
     deleted = _ACTIONS.get(key.on_delete.lower())
     if deleted in ("set null", "set default"):
         if draft.found.server_version >= _PG15:
@@ -147,12 +146,12 @@ def remark_shared_keys(draft: Draft) -> None:
                 for role in draft.users
                 if role.identified == "token"
                 for operation in ("insert", "update")
-                if (may := draft.permission(role.name, (table.schema, table.name), operation))  # type: ignore[arg-type]
+                if (may := draft.permission(role.name, (table.schema, table.name), operation))
                 and set(columns) & set(may.columns)
             ]
             if writers:
+                closed = ", ".join(qualified(each) for each in (owner.column, *columns))
                 draft.remarks.append(
-                    f"unique key {qualified(index.name)} of {table.qualified} tells {writers[0]} that somebody "
-                    f"has a value: unique ({', '.join(qualified(each) for each in (owner.column, *columns))}) "
-                    "would not"
+                    f"unique key {qualified(index.name)} of {table.qualified} tells {writers[0]} that "
+                    f"somebody has a value: unique ({closed}) would not"
                 )

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from psycopg2 import sql as composed
 
 from workbench.areas.security.design.applying import transaction
-from workbench.areas.security.design.text import keeper_name
+from workbench.areas.security.design.text import keeper_name, template
 from workbench.areas.security.intent.model import Intent
 from workbench.engines.postgres import Connection
 from workbench.errors import BadInput
@@ -59,7 +59,7 @@ def sign_token(
     lifetime_s: float,
     now: datetime | None = None,
 ) -> str:
-    """A token that proves *identity* to *database* when *role* shows it, for *lifetime_s* seconds from *now*."""
+    """A token that proves *identity* when *role* shows it to *database*, for *lifetime_s* seconds."""
     if lifetime_s <= 0:
         raise BadInput(f"a lifetime of {lifetime_s} s cannot be: give more than 0")
     if not (identity and role and database):
@@ -100,14 +100,10 @@ def install_token_key(conn: Connection, key: TokenKey, *, intent: Intent) -> Non
 def retire_token_key(
     conn: Connection, key_id: str, *, intent: Intent, not_after: datetime | None = None
 ) -> None:
-    """No token of the key is accepted from *not_after* on, by default from now. Raises BadInput for no such key."""
+    """No token of the key is accepted from *not_after* on (None: now). Raises BadInput for no such key."""
     with _as_keeper(conn, intent) as table:
-        statement = composed.SQL(
-            "update {} set not_after = coalesce(%s, pg_catalog.statement_timestamp()), "
-            "not_before = least(not_before, coalesce(%s, pg_catalog.statement_timestamp()) - interval '1 second') "
-            "where key_id = %s"
-        )
-        if conn.execute(statement.format(table), [not_after, not_after, key_id]).rowcount == 0:
+        statement = composed.SQL(template("retire_token_key")).format(table=table)
+        if conn.execute(statement, {"key": key_id, "ends": not_after}).rowcount == 0:
             raise BadInput(f"there is no key {key_id} to retire")
 
 

@@ -27,8 +27,8 @@ def view_parts(draft: Draft) -> Iterator[Part]:
         if view.kind == "m":
             if hidden:
                 draft.remarks.append(
-                    f"materialized view {qualified(*name)} holds rows of everybody: it is granted to nobody, and "
-                    f"a refresh as {draft.owner} sees no row"
+                    f"materialized view {qualified(*name)} holds rows of everybody: it is granted to nobody, "
+                    f"and a refresh as {draft.owner} sees no row"
                 )
             continue
         blind = _who_cannot_read_below(draft, name)
@@ -37,8 +37,8 @@ def view_parts(draft: Draft) -> Iterator[Part]:
             continue
         if blind:
             draft.remarks.append(
-                f"view {qualified(*name)} reads as whoever asks, and {', '.join(blind)} may not read all that it "
-                "reads: grant that in the intent"
+                f"view {qualified(*name)} reads as whoever asks, and {', '.join(blind)} may not read all "
+                "that it reads: grant that in the intent"
             )
         if draft.found.server_version < _PG15:
             if hidden:
