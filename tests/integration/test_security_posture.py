@@ -140,6 +140,13 @@ CASES = [
         ("create function f(int) returns bool language sql return true", "create extension citext"),
     ),
     Case(
+        "untrusted_language",
+        "powerful",
+        "warn",
+        "create language powerful handler plpgsql_call_handler",
+        ("create trusted language tame handler plpgsql_call_handler",),
+    ),
+    Case(
         "reaching_extension",
         "dblink",
         "info",

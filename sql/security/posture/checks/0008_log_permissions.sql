@@ -6,7 +6,7 @@ select
   'log_permissions' as "check",
   'warn' as severity,
   'server.log_file_mode' as object,
-  'log_file_mode is ' || s.reset_val as title,
+  'log_file_mode is ' || s.setting as title,
   'The log holds statements with their values, names and addresses. Source: CIS PostgreSQL Benchmark, section '
   '3.1, Logging.' as why,
   E'alter system set log_file_mode = ''0600'';\nselect pg_catalog.pg_reload_conf();' as fix,
@@ -14,6 +14,6 @@ select
 from pg_catalog.pg_settings s
 join pg_catalog.pg_settings collector on collector.name = 'logging_collector'
 where s.name = 'log_file_mode'
-  and pg_catalog.right(s.reset_val, 1) <> '0'
+  and pg_catalog.right(s.setting, 1) <> '0'
   and collector.reset_val = 'on'
 order by object;

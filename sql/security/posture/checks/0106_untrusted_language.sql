@@ -14,7 +14,7 @@ select
   'them. Source: PostgreSQL manual, CREATE LANGUAGE.' as why,
   case
     when uses.functions = 0
-      then pg_catalog.format('drop extension %%I;', coalesce(e.extname, l.lanname))
+      then pg_catalog.format('drop %%s %%I;', case when e.oid is null then 'language' else 'extension' end, coalesce(e.extname, l.lanname))
     else pg_catalog.format(
       E'-- first see what its functions do and who may call them:\n'
       'select oid::regprocedure, proacl from pg_catalog.pg_proc where prolang = %%s;', l.oid

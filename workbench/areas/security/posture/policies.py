@@ -45,7 +45,7 @@ def _called_once(condition: str) -> str | None:
     return RawStream()(statement[0].stmt.targetList[0].val) if calls.wrapped else None
 
 
-class _Calls(Visitor):  # type: ignore[misc]  # pglast has no types
+class _Calls(Visitor):
     wrapped = 0
 
     def visit_SubLink(self, _ancestors: Any, _node: Any) -> Any:  # noqa: N802 - pglast's naming
@@ -59,7 +59,7 @@ class _Calls(Visitor):  # type: ignore[misc]  # pglast has no types
         return ast.SubLink(subLinkType=SubLinkType.EXPR_SUBLINK, subselect=chosen)
 
 
-class _Columns(Visitor):  # type: ignore[misc]  # pglast has no types
+class _Columns(Visitor):
     found = False
 
     def visit_ColumnRef(self, _ancestors: Any, _node: Any) -> None:  # noqa: N802 - pglast's naming
