@@ -1,0 +1,3 @@
+-- statements: the texts that pg_stat_statements keeps
+select s.query
+from pg_stat_statements s;

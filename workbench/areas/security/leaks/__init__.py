@@ -1,0 +1,8 @@
+"""The leak hunt: planted secrets looked for wherever a server and a report write."""
+
+from workbench.areas.security.leaks.ground import hunt_run, hunting_ground
+from workbench.areas.security.leaks.hunting import hunt
+from workbench.areas.security.leaks.model import Hunt, Marker, Sighting
+from workbench.areas.security.leaks.postgres import PostgresGround
+
+__all__ = ["Hunt", "Marker", "PostgresGround", "Sighting", "hunt", "hunt_run", "hunting_ground"]
