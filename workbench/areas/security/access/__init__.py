@@ -1,0 +1,1 @@
+"""Who has which rights in a database as it is."""
