@@ -41,3 +41,9 @@ where pg_catalog.has_schema_privilege(n.oid, 'create')
     and n.nspname not like 'pg\_%%'
     and n.nspname <> 'information_schema'
 order by n.nspname;
+
+-- statement: may_make_temporary
+select pg_catalog.bool_or(
+    pg_catalog.has_database_privilege(role.name, pg_catalog.current_database(), 'temporary')
+)
+from pg_catalog.unnest(%(roles)s::text[]) role (name);

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from workbench.areas.security.attacks.model import Attempt
-from workbench.areas.security.attacks.probes import rows
+from workbench.areas.security.attacks.probes import functions, oracles, privileges, rows, views
 from workbench.areas.security.attacks.probes.scene import Owned, Scene
 
 Tenant: TypeAlias = Callable[[Scene, str, Owned], Iterator[Attempt]]
@@ -49,8 +49,24 @@ PROBES: tuple[Probe, ...] = (
     Probe("4", "A forged identity", tenant=rows.forged_identity),
     Probe("5", "The owner of the tables", tenant=rows.owner_reads),
     Probe("6", "Row security switched off", tenant=rows.row_security_off),
+    Probe("7", "Views", tenant=views.views),
+    Probe("8", "Leaky functions", tenant=oracles.leaky_functions),
     Probe("9", "Errors as an oracle", tenant=rows.error_oracle),
+    Probe("10", "Estimates and statistics", tenant=oracles.estimates),
+    Probe("11", "Unique keys as an oracle", tenant=oracles.unique_keys),
+    Probe("12", "Foreign keys as an oracle", tenant=oracles.foreign_keys),
+    Probe("13", "Cascades to another's rows", tenant=oracles.cascades),
     Probe("14", "COPY", tenant=rows.copies),
     Probe("15", "TRUNCATE", tenant=rows.truncates),
+    Probe("16", "Partitions", tenant=views.partitions),
     Probe("17", "Prepared statements after a change of identity", tenant=rows.prepared),
+    Probe("18", "SECURITY DEFINER and temporary objects", anybody=functions.definers),
+    Probe("19", "SECURITY DEFINER and an attacker's schema", anybody=functions.attacker_schemas),
+    Probe("20", "Other roles", anybody=privileges.other_roles),
+    Probe("21", "Planted triggers", anybody=functions.planted_triggers),
+    Probe("22", "Objects made later", anybody=privileges.made_later),
+    Probe("23", "Sequences", anybody=privileges.sequences),
+    Probe("24", "Large objects", anybody=privileges.large_objects),
+    Probe("25", "A connection to the own server", anybody=privileges.loopback),
+    Probe("26", "Outside of the tables", anybody=privileges.outside),
 )

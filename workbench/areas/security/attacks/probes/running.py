@@ -34,7 +34,7 @@ def _statements(file: str) -> Mapping[str, str]:
     return found
 
 
-def statement(name: str, **parts: sql.Composable) -> sql.Composed:
+def statement(name: str, /, **parts: sql.Composable) -> sql.Composed:
     """The statement *name*, ``file.statement``, with its placeholders filled in."""
     file, _, within = name.partition(".")
     return sql.SQL(_statements(file)[within]).format(**parts)
@@ -78,7 +78,7 @@ class Session:
         self.conn.execute("savepoint before_attempt")
         return self._answer(query, parameters, within=True)
 
-    def run(self, name: str, parameters: Mapping[str, Any] | None = None, **parts: sql.Composable) -> Sent:
+    def run(self, name: str, parameters: Mapping[str, Any] | None = None, /, **parts: sql.Composable) -> Sent:
         """`send` of the statement *name* of the SQL files."""
         return self.send(statement(name, **parts), parameters)
 
@@ -91,7 +91,7 @@ class Session:
                 cur.copy_expert(text, io.StringIO(lines))
             except psycopg2.Error as exc:
                 self.conn.execute("rollback to savepoint before_attempt")
-                return Sent(text, exc.pgcode or "?????", _first_line(exc))
+                return Sent(text, exc.pgcode or "?????", self._shown(_first_line(exc)))
             return Sent(text, rowcount=cur.rowcount)
 
     def copy_out(self, query: sql.Composable) -> Sent:
@@ -103,7 +103,7 @@ class Session:
                 cur.copy_expert(text, lines)
             except psycopg2.Error as exc:
                 self.conn.execute("rollback to savepoint before_attempt")
-                return Sent(text, exc.pgcode or "?????", _first_line(exc))
+                return Sent(text, exc.pgcode or "?????", self._shown(_first_line(exc)))
         found = tuple((line,) for line in lines.getvalue().splitlines())
         return Sent(text, rows=found, rowcount=len(found))
 
@@ -118,6 +118,15 @@ class Session:
         """The session is the superuser's again."""
         self.conn.execute(statement("common.back"))
 
+    def _shown(self, text: str) -> str:
+        """*text* as it is in every run: the names of scratch databases and sockets are not."""
+        for name, shown in (
+            (self.target.database, "target_database"),
+            (self.target.place.server.host, "socket"),
+        ):
+            text = text.replace(name, shown)
+        return text
+
     def _answer(
         self, query: sql.Composable | str, parameters: Mapping[str, Any] | None, *, within: bool
     ) -> Sent:
@@ -126,13 +135,18 @@ class Session:
             try:
                 cur.execute(query, parameters)
             except psycopg2.Error as exc:
-                text = _text_of(cur, query, self.conn)
+                text = self._shown(_text_of(cur, query, self.conn))
                 if within:
                     self.conn.execute("rollback to savepoint before_attempt")
-                return Sent(text, exc.pgcode or "?????", _first_line(exc), notices=tuple(self.conn.notices))
+                return Sent(
+                    text,
+                    exc.pgcode or "?????",
+                    self._shown(_first_line(exc)),
+                    notices=tuple(self.conn.notices),
+                )
             rows = tuple(cur.fetchall()) if cur.description else ()
             return Sent(
-                _text_of(cur, query, self.conn),
+                self._shown(_text_of(cur, query, self.conn)),
                 rows=rows,
                 rowcount=cur.rowcount,
                 notices=tuple(self.conn.notices),

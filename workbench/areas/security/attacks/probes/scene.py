@@ -30,8 +30,8 @@ def names(columns: Iterable[str], alias: str | None = None) -> sql.Composed:
     return sql.SQL(", ").join(sql.Identifier(alias, each) for each in columns)
 
 
-def rules_of(intent: Intent, role: str) -> tuple[Rule, ...]:
-    """The rules of *role* with those that it inherits."""
+def roles_held(intent: Intent, role: str) -> tuple[str, ...]:
+    """*role* and the roles that it inherits, near ones first."""
     by_name = {each.name: each for each in intent.roles}
     waiting, held = [role], []
     while waiting:
@@ -39,6 +39,12 @@ def rules_of(intent: Intent, role: str) -> tuple[Rule, ...]:
         if each not in held:
             held.append(each)
             waiting += by_name[each].inherits if each in by_name else ()
+    return tuple(held)
+
+
+def rules_of(intent: Intent, role: str) -> tuple[Rule, ...]:
+    """The rules of *role* with those that it inherits."""
+    held = roles_held(intent, role)
     return tuple(rule for rule in intent.rules if rule.role in held)
 
 
@@ -91,6 +97,13 @@ class Scene:
         return tuple(
             each for each in self.intent.roles if each.kind == "login" and each.name in self.roles_found
         )
+
+    @cached_property
+    def no_temporary_objects(self) -> bool:
+        """Whether no login may make temporary objects."""
+        roles = [each.name for each in self.logins]
+        found = self.conn.execute(statement("common.may_make_temporary"), {"roles": roles}).fetchone()
+        return not (found and found[0])
 
     @cached_property
     def app(self) -> RoleIntent | None:
@@ -173,7 +186,7 @@ class Scene:
 
     @cached_property
     def subject(self) -> Owned | None:
-        """The owned table that most can be done to; one with an owner's column and row security if any has."""
+        """The owned table that most can be done to, with row security if any table has it."""
         direct = [each for each in self.owned if self.intent.owners[each.name].column]
         secured = [each for each in direct if each.table.row_security]
         return next(iter(secured or direct or self.owned), None)
@@ -242,6 +255,14 @@ class Scene:
     def actual_owner(self, table: TableName) -> str:
         """The role that owns *table* in the target."""
         return self.catalog.table(*table).owner
+
+    @cached_property
+    def tables_owner(self) -> str:
+        """The role that owns the subject, else the first table, else the database."""
+        if self.subject is not None:
+            return self.actual_owner(self.subject.name)
+        tables = self.catalog.base_tables
+        return tables[0].owner if tables else self.target.place.deployer
 
     def foreign_keys_to_owned(self) -> tuple[tuple[Table, Constraint], ...]:
         """Foreign keys whose target has owners by row."""
