@@ -1,1 +1,7 @@
-"""A private cluster in which a design is applied and attacked."""
+"""A private cluster in which a design is applied and attacked, for roles belong to a whole cluster."""
+
+from workbench.areas.security.trial.identities import identities_of
+from workbench.areas.security.trial.model import Identities, Place, Target
+from workbench.areas.security.trial.standing import place_copy, security_place
+
+__all__ = ["Identities", "Place", "Target", "identities_of", "place_copy", "security_place"]

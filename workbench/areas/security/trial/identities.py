@@ -1,0 +1,52 @@
+"""Who attacks whom: two identities that own rows in as many tables as possible."""
+
+from __future__ import annotations
+
+from psycopg2 import sql as composed
+
+from workbench.areas.security.intent.model import Intent, TableName
+from workbench.areas.security.trial.model import Identities, Place
+from workbench.errors import BadInput
+
+
+def identities_of(place: Place, intent: Intent) -> Identities:
+    """Those two identities that own rows in the most tables, of equals the first in order.
+
+    Of an intent without identities both are empty. Raises BadInput where fewer than two own anything:
+    there would be nobody to protect from.
+    """
+    if intent.identity is None or not intent.owners:
+        return Identities("", "")
+    owned = [_owned(intent, table, number) for number, table in enumerate(sorted(intent.owners))]
+    query = composed.SQL(
+        "select identity from ({}) owned where identity is not null group by identity "
+        "order by pg_catalog.count(*) desc, identity limit 2"
+    ).format(composed.SQL(" union all ").join(owned))
+    with place.server.session(place.base, user=place.deployer) as conn:
+        conn.execute("set row_security = on")
+        found = [row[0] for row in conn.execute(query).fetchall()]
+    if len(found) < 2:
+        raise BadInput(
+            f"{place.title} has rows of {len(found)} identities: two are needed to try one on the other's"
+        )
+    return Identities(found[0], found[1])
+
+
+def _owned(intent: Intent, table: TableName, number: int) -> composed.Composable:
+    """The distinct identities that own a row of *table*, through its parents where need be."""
+    source: composed.Composable = composed.SQL("{} t0").format(composed.Identifier(*table))
+    owner, step = intent.owners[table], 0
+    while owner.column is None and owner.parent is not None:
+        pairs = composed.SQL(" and ").join(
+            composed.SQL("{} = {}").format(
+                composed.Identifier(f"t{step + 1}", there), composed.Identifier(f"t{step}", here)
+            )
+            for here, there in zip(owner.columns, owner.parent_columns, strict=True)
+        )
+        source = composed.SQL("{} join {} {} on {}").format(
+            source, composed.Identifier(*owner.parent), composed.Identifier(f"t{step + 1}"), pairs
+        )
+        owner, step = intent.owners[owner.parent], step + 1
+    return composed.SQL("select distinct {}::text as identity, {} as place from {}").format(
+        composed.Identifier(f"t{step}", owner.column or ""), composed.Literal(number), source
+    )

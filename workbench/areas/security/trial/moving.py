@@ -1,0 +1,201 @@
+"""A source's structure and rows on their way from the engine into the private cluster."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import psycopg2.extensions
+from psycopg2 import sql as composed
+
+from workbench import script, sql
+from workbench.engines.postgres import Connection, Server
+from workbench.errors import BadInput, EngineError, SourceError
+from workbench.source import OpenSource
+
+_EXAMPLES_AUDIT = "audit"
+_FOLDER = "security/trial"
+_OF_EXTENSION = re.compile(r"\d+; \d+ \d+ COMMENT - EXTENSION ")
+_SCHEMA = re.compile(r"\d+; 2615 \d+ SCHEMA - (?P<name>.*) [^ ]*")
+
+
+@dataclass(frozen=True)
+class Dump:
+    """An archive of pg_dump, and what must be in the cluster before it is restored.
+
+    *extensions* are pairs of name and schema, *roles* those that the database's objects name.
+    """
+
+    path: Path
+    has_rows: bool
+    roles: tuple[str, ...]
+    extensions: tuple[tuple[str, str], ...]
+
+
+def dumped(opened: OpenSource, folder: Path, rows: Literal["as they are", "generated"] | None) -> Dump:
+    """*opened* without owners and privileges, packed as whoever may work in it: a script's own role."""
+    base, server = opened.base, opened.server  # a named database is copied, and loaded, by the first use
+    owner, access = (
+        (opened.load.role, script.as_loader(server, opened.load)) if opened.load else (None, server)
+    )
+    with (
+        server.scratch_database(template=base, owner=owner, label="security") as name,
+        access.session(name) as conn,
+        forced_off(conn, put_back=False),
+    ):
+        if opened.source.kind == "example":
+            conn.execute(
+                composed.SQL(sql.read(f"{_FOLDER}/without_schema.sql")).format(
+                    schema=composed.Identifier(_EXAMPLES_AUDIT)
+                )
+            )
+        has_rows = _has_rows(conn)
+        if rows == "as they are" and not has_rows:
+            raise BadInput(f"{opened.source.title} has no rows: let them be generated")
+        with_rows = has_rows and rows != "generated"
+        found = sql.fetch(conn, f"{_FOLDER}/needed.sql")[0]
+        path = folder / "source.dump"
+        _pg_dump(access, name, path, opened, with_rows=with_rows)
+    return Dump(
+        path,
+        with_rows,
+        tuple(found["roles"]),
+        tuple((each["name"], each["schema"]) for each in found["extensions"]),
+    )
+
+
+def _has_rows(conn: Connection) -> bool:
+    """Whether one of the tables has a row."""
+    tables = sql.fetch(conn, f"{_FOLDER}/tables.sql")
+    if not tables:
+        return False
+    each = [
+        composed.SQL("exists (select from only {})").format(composed.Identifier(row["schema"], row["name"]))
+        for row in tables
+    ]
+    for begin in range(0, len(each), 200):
+        query = composed.SQL("select {}").format(composed.SQL(" or ").join(each[begin : begin + 200]))
+        if conn.execute(query).fetchone()[0]:  # type: ignore[index]
+            return True
+    return False
+
+
+@contextlib.contextmanager
+def forced_off(conn: Connection, *, put_back: bool = True) -> Iterator[None]:
+    """Row security that binds the owner as well rests, so that its rows can be read and written."""
+    forced = [
+        composed.Identifier(row["schema"], row["name"]) for row in sql.fetch(conn, f"{_FOLDER}/forced.sql")
+    ]
+    for table in forced:
+        conn.execute(composed.SQL("alter table {} no force row level security").format(table))
+    yield
+    for table in forced if put_back else ():
+        conn.execute(composed.SQL("alter table {} force row level security").format(table))
+
+
+def prepared_base(server: Server, base: str, deployer: str, dump: Dump) -> None:
+    """The empty database is the deployer's; roles and extensions that it cannot make are there."""
+    names = {"deployer": composed.Identifier(deployer), "database": composed.Identifier(base)}
+    with server.session(base) as conn:
+        conn.execute(composed.SQL(sql.read(f"{_FOLDER}/deployer.sql")).format(**names))
+        for role in dump.roles:
+            conn.execute(composed.SQL("create role {} nologin").format(composed.Identifier(role)))
+        for name, schema in _beforehand(server, dump):
+            conn.execute(
+                composed.SQL(sql.read(f"{_FOLDER}/extension.sql")).format(
+                    extension=composed.Identifier(name), schema=composed.Identifier(schema), **names
+                )
+            )
+
+
+def _beforehand(server: Server, dump: Dump) -> list[tuple[str, str]]:
+    """The extensions that only a superuser may create."""
+    with server.session() as conn:
+        available = {row["name"]: row["trusted"] for row in sql.fetch(conn, "script/extensions.sql")}
+    for name, _ in dump.extensions:
+        if name not in available:
+            server.require_extension(name)
+    return [(name, schema) for name, schema in dump.extensions if not available[name]]
+
+
+def restored(server: Server, base: str, deployer: str, dump: Dump, *, timeout_s: float = 600) -> None:
+    """The archive restored by the deployer, in one transaction. Raises SourceError where it fails."""
+    program = str(server.binaries.path("pg_restore"))
+    before = {schema for _, schema in _beforehand(server, dump)} - {"public", "pg_catalog"}
+    listed = _run(server, [program, "--list", str(dump.path)], timeout_s=60).stdout
+    chosen = dump.path.with_suffix(".list")
+    chosen.write_text("".join(line + "\n" for line in listed.splitlines() if _is_wanted(line, before)))
+    arguments = [
+        program,
+        "--no-owner",
+        "--no-acl",
+        "--single-transaction",
+        f"--use-list={chosen}",
+        f"--dbname={_dsn(server, base, deployer)}",
+        str(dump.path),
+    ]
+    done = _run(server, arguments, timeout_s=timeout_s)
+    if done.returncode:
+        raise SourceError(f"the copy for the attacks cannot be made: {_reason(done)}")
+
+
+def _is_wanted(line: str, schemas: set[str]) -> bool:
+    if _OF_EXTENSION.match(line):
+        return False
+    found = _SCHEMA.fullmatch(line)
+    return not (found and found["name"] in schemas)
+
+
+def _pg_dump(server: Server, name: str, path: Path, opened: OpenSource, *, with_rows: bool) -> None:
+    arguments = [
+        str(server.binaries.path("pg_dump")),
+        "--format=custom",
+        "--compress=0",
+        "--no-owner",
+        "--no-acl",
+        "--no-tablespaces",
+        "--no-publications",
+        "--no-subscriptions",
+        "--no-security-labels",
+        *([] if with_rows else ["--schema-only"]),
+        f"--file={path}",
+        f"--dbname={_dsn(server, name, server.user)}",
+    ]
+    done = _run(server, arguments, timeout_s=opened.options.timeout_s * 2)
+    if done.returncode:
+        raise SourceError(f"{opened.source.title}: cannot be copied for the attacks: {_reason(done)}")
+
+
+def _dsn(server: Server, name: str, user: str) -> str:
+    info = server.conninfo(name, user=user)
+    info.pop("password", None)
+    return psycopg2.extensions.make_dsn(**info)
+
+
+def _run(server: Server, arguments: list[str], *, timeout_s: float) -> subprocess.CompletedProcess[str]:
+    secret = {"PGPASSWORD": server.password} if server.password else {}
+    environment = {**server.binaries.environment(), **secret, "PGAPPNAME": "workbench", "HOME": os.devnull}
+    try:
+        return subprocess.run(
+            arguments,
+            capture_output=True,
+            text=True,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            timeout=timeout_s,
+        )
+    except subprocess.TimeoutExpired as exc:
+        raise EngineError(
+            f"{Path(arguments[0]).name} did not end in {timeout_s:g} s: raise --timeout"
+        ) from exc
+
+
+def _reason(done: subprocess.CompletedProcess[str]) -> str:
+    lines = [line for line in done.stderr.splitlines() if "error:" in line] or done.stderr.splitlines()
+    return lines[0].partition("error: ")[2] or lines[0] if lines else "no message"

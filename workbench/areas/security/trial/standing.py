@@ -1,0 +1,119 @@
+"""The place of the attacks: a cluster of its own with the source's structure and rows, the deployer's."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Literal
+
+from psycopg2 import sql as composed
+
+from workbench import sql
+from workbench.areas.security.trial.model import Place
+from workbench.areas.security.trial.moving import dumped, forced_off, prepared_base, restored
+from workbench.catalog.reflect import reflect
+from workbench.engines.postgres import Connection, Server, private_cluster
+from workbench.errors import BadInput
+from workbench.proof.rows import described, generate_rows, plan_rows
+from workbench.source import OpenSource
+
+DEPLOYER = "wb_deployer"
+OLDEST_SAFE_CREATEROLE = 160_000  # before, who may create roles can give itself the server's programs
+SETTINGS = {
+    "wal_level": "replica",
+    "max_wal_senders": "4",
+    "shared_preload_libraries": "pg_stat_statements",
+    "pg_stat_statements.track": "all",
+    "track_activity_query_size": "16384",
+    "max_connections": "60",
+    "shared_buffers": "64MB",
+    "log_min_messages": "warning",
+    "log_min_error_statement": "error",
+}
+_GENERATED_ROWS = 200
+RowsFrom = Literal["as they are", "generated"]
+
+
+@contextlib.contextmanager
+def security_place(opened: OpenSource, *, rows: RowsFrom | None = None) -> Iterator[Place]:
+    """A private cluster with a copy of *opened*, in which any role may be made; gone after the block.
+
+    The deployer owns all and is no superuser, so nothing of a script runs as one; it may create roles
+    once the copy stands. The roles that the source's objects name are there, without login and without
+    rights; of owners and privileges nothing is kept, policies and row security are. Of the example the
+    built-in schema audit is left out. *rows* are by default those of the source, and generated where it
+    has none; generated ones are drawn from the catalog alone, never from a named database's statistics.
+    Raises SourceError where the source cannot be copied, BadInput for *rows* that it does not have.
+    """
+    with (
+        tempfile.TemporaryDirectory(prefix="workbench-") as folder,
+        ThreadPoolExecutor(1, "workbench-dump") as pool,
+    ):
+        packed = pool.submit(dumped, opened, Path(folder), rows)  # while the cluster is made
+        try:
+            with private_cluster(settings=SETTINGS) as (server, cluster):
+                dump = packed.result()
+                with server.scratch_database(label="place") as base:
+                    prepared_base(server, base, DEPLOYER, dump)
+                    restored(server, base, DEPLOYER, dump)
+                    rows_from = _filled(server, base, dump.has_rows, opened)
+                    with server.session() as conn:
+                        _execute(conn, "deployer_may_create_roles", deployer=composed.Identifier(DEPLOYER))
+                    with server.session(base, user=DEPLOYER) as conn:
+                        catalog = reflect(conn)
+                    yield Place(
+                        server,
+                        base,
+                        DEPLOYER,
+                        catalog,
+                        cluster.log,
+                        cluster.data,
+                        rows_from,
+                        opened.source.title,
+                    )
+        finally:
+            packed.cancel()
+
+
+@contextlib.contextmanager
+def place_copy(place: Place, label: str) -> Iterator[str]:
+    """The name of a fresh copy of the base, the deployer's; dropped after the block."""
+    with place.server.scratch_database(template=place.base, owner=place.deployer, label=label) as name:
+        yield name
+
+
+def _filled(server: Server, base: str, has_rows: bool, opened: OpenSource) -> str:
+    """Where the rows come from; generates them where there are none, and analyses."""
+    with server.session(base, user=DEPLOYER) as conn:
+        if has_rows:
+            conn.execute("analyze")
+            if opened.source.kind == "example":
+                return f"the example's generator, scale {opened.options.scale:g}, seed {opened.options.seed}"
+            return f"{opened.source.title}, as they are"
+        plan = plan_rows(reflect(conn), rows=_GENERATED_ROWS, seed=opened.options.seed)
+        with _triggers_may_rest(server), forced_off(conn):
+            filled = generate_rows(conn, plan)
+    if not filled.rows:
+        raise BadInput(f"{opened.source.title}: no table could be given rows: {described(filled)}")
+    return f"generated from the structure, seed {opened.options.seed}: {described(filled)}"
+
+
+@contextlib.contextmanager
+def _triggers_may_rest(server: Server) -> Iterator[None]:
+    """The deployer may fill tables without firing triggers; a setting that a design must not need."""
+    deployer = composed.Identifier(DEPLOYER)
+    with server.session() as superuser:
+        if superuser.server_version >= 150_000:
+            _execute(superuser, "triggers_may_rest", deployer=deployer)
+        try:
+            yield
+        finally:
+            if superuser.server_version >= 150_000:
+                _execute(superuser, "triggers_may_not_rest", deployer=deployer)
+
+
+def _execute(conn: Connection, name: str, **names: composed.Composable) -> None:
+    conn.execute(composed.SQL(sql.read(f"security/trial/{name}.sql")).format(**names))
