@@ -14,8 +14,7 @@ select
         from pg_catalog.unnest(p.proconfig) setting
         where setting like 'search\_path=%%'
     ) as search_path,
-    coalesce(p.prosrc, '') as source,
-    p.prosqlbody is not null as atomic
+    coalesce(p.prosrc, '') as source
 from pg_catalog.pg_proc p
 join pg_catalog.pg_namespace n on n.oid = p.pronamespace
 where n.nspname !~ '^pg_'

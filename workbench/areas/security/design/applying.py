@@ -31,12 +31,12 @@ def apply_design(conn: Connection, design: Design) -> None:
 
     Raises BadInput where the database or the intent does not allow it, NotAuthorized where the login may not.
     """
-    _run(conn, design.script, "applied")
+    _run(conn, design.statements, "applied")
 
 
 def undo_design(conn: Connection, design: Design) -> None:
     """Take *design* away again: privileges, owners and flags become what they were when it was made."""
-    _run(conn, design.undo_script, "undone")
+    _run(conn, design.undo_statements, "undone")
 
 
 @contextlib.contextmanager
@@ -65,19 +65,13 @@ def _require_idle(conn: Connection) -> None:
         raise BadInput("a transaction is open on the connection: commit or roll back first")
 
 
-def _run(conn: Connection, script: str, what: str) -> None:
-    """The script has its own begin and commit."""
-    _require_idle(conn)
-    autocommit, conn.autocommit = conn.autocommit, True
-    try:
-        conn.execute(script)
-    except psycopg2.Error as exc:
-        if not conn.closed:
-            conn.execute("rollback")
-        raise _explained(exc, what, conn) from exc
-    finally:
-        if not conn.closed:
-            conn.autocommit = autocommit
+def _run(conn: Connection, statements: str, what: str) -> None:
+    """The commit is sent when all went well: a client that dies before leaves nothing."""
+    with transaction(conn):
+        try:
+            conn.execute(statements)
+        except psycopg2.Error as exc:
+            raise _explained(exc, what, conn) from exc
 
 
 def _explained(exc: psycopg2.Error, what: str, conn: Connection) -> Exception:

@@ -52,7 +52,6 @@ class FoundRoutine:
     trigger: bool
     search_path: str | None
     source: str
-    atomic: bool
 
 
 @dataclass(frozen=True)

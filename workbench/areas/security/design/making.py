@@ -23,7 +23,7 @@ from workbench.areas.security.design.row_security import own_view_parts, row_sec
 from workbench.areas.security.design.tenant_keys import remark_shared_keys, tenant_key_parts
 from workbench.areas.security.design.views import view_parts
 from workbench.areas.security.intent.model import OPERATIONS, Intent
-from workbench.catalog.model import Catalog
+from workbench.catalog.model import Catalog, qualified
 from workbench.errors import BadInput
 
 
@@ -39,6 +39,11 @@ def design_of(intent: Intent, catalog: Catalog, facts: Found, *, replace: bool =
     draft = Draft(intent, catalog, facts, replace)
     require_right_to_make(draft)
     _remark_crossed_grants(draft)
+    if any(each.name == intent.schema for each in facts.schemas):
+        draft.remarks.append(
+            f"a design is in place already (schema {qualified(intent.schema)}): the undo of this one leaves "
+            "PUBLIC without what the first one took from it, so keep the undo script of the first"
+        )
     remark_shared_keys(draft)
     parts = tuple(_parts(draft))
     return Design(intent, parts, tuple(dict.fromkeys(draft.remarks)))
@@ -82,6 +87,6 @@ def _remark_crossed_grants(draft: Draft) -> None:
                 if len(shapes) > 1 and len({frozenset(each) for each in shapes.values()}) > 1:
                     draft.remarks.append(
                         f"{role.name} may {operation} some columns of {table.qualified} of some rows and "
-                        "others of others: privileges and policies allow all these columns of all these rows; "
+                        "others of others: privileges and policies allow all these columns of them all; "
                         "give the columns to two roles, or make a view"
                     )

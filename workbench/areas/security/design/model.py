@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -68,16 +67,29 @@ class Design:
     remarks: tuple[str, ...] = field(default=())  # what the design could not do, one line each
 
     @property
+    def statements(self) -> str:
+        """What brings a database to the design, to be run in one transaction; it may be run again."""
+        return _joined(_SETTINGS, *(part.apply for part in self.parts))
+
+    @property
+    def undo_statements(self) -> str:
+        """What takes the design away again, to be run in one transaction."""
+        return _joined(_SETTINGS, *(part.undo for part in reversed(self.parts)))
+
+    @property
     def script(self) -> str:
-        """One transaction that brings a database to the design; it may be run again."""
-        return _transaction(part.apply for part in self.parts)
+        """The same as `statements` with its own transaction, as psql runs it."""
+        return _joined("begin;", self.statements, "commit;")
 
     @property
     def undo_script(self) -> str:
-        """One transaction that takes the design away again."""
-        return _transaction(part.undo for part in reversed(self.parts))
+        """The same as `undo_statements` with its own transaction."""
+        return _joined("begin;", self.undo_statements, "commit;")
 
 
-def _transaction(statements: Iterable[str]) -> str:
-    parts = [text.strip() for text in statements if text.strip()]
-    return "begin;\n\n" + "\n\n".join(parts) + "\n\ncommit;\n"
+# that something is there already is no news, and a backslash in a text stands for itself
+_SETTINGS = "set local client_min_messages = warning;\nset local standard_conforming_strings = on;"
+
+
+def _joined(*statements: str) -> str:
+    return "\n\n".join(text.strip() for text in statements if text.strip()) + "\n"

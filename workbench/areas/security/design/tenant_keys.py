@@ -150,8 +150,15 @@ def remark_shared_keys(draft: Draft) -> None:
                 and set(columns) & set(may.columns)
             ]
             if writers:
-                closed = ", ".join(qualified(each) for each in (owner.column, *columns))
                 draft.remarks.append(
                     f"unique key {qualified(index.name)} of {table.qualified} tells {writers[0]} that "
-                    f"somebody has a value: unique ({closed}) would not"
+                    f"somebody has a value: {_closed(table, columns, owner.column)}"
                 )
+
+
+def _closed(table: Table, columns: tuple[str, ...], identity: str) -> str:
+    """What would close it: the server gives the value, or each identity has its own."""
+    given = [each for each in columns if table.column(each).default or table.column(each).identity]
+    if given:
+        return f"leave {', '.join(map(qualified, given))} out of the columns that it may insert or update"
+    return f"unique ({', '.join(map(qualified, (identity, *columns)))}) would not"
