@@ -9,12 +9,14 @@ from workbench.areas.security.encryption.errors import (
     NonceBudgetSpent,
     ValueRefused,
 )
+from workbench.areas.security.encryption.existing import Encrypted, encrypt_column, reencrypt_column
 from workbench.areas.security.encryption.key_table import KeyTable
 from workbench.areas.security.encryption.keyring import Keyring
 
 __all__ = [
     "BlindIndex",
     "ColumnCipher",
+    "Encrypted",
     "EncryptionError",
     "KeyFileRefused",
     "KeyTable",
@@ -22,4 +24,6 @@ __all__ = [
     "Keyring",
     "NonceBudgetSpent",
     "ValueRefused",
+    "encrypt_column",
+    "reencrypt_column",
 ]
