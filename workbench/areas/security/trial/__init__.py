@@ -3,5 +3,6 @@
 from workbench.areas.security.trial.identities import identities_of
 from workbench.areas.security.trial.model import Identities, Place, Target
 from workbench.areas.security.trial.standing import place_copy, security_place
+from workbench.areas.security.trial.surface import with_surface
 
-__all__ = ["Identities", "Place", "Target", "identities_of", "place_copy", "security_place"]
+__all__ = ["Identities", "Place", "Target", "identities_of", "place_copy", "security_place", "with_surface"]

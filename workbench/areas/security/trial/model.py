@@ -33,7 +33,7 @@ class Place:
 
     def connect(self, database: str, role: str | None = None) -> Connection:
         """A new autocommit connection as *role*, by default as the deployer."""
-        return self.server.connect(database, user=role or self.deployer)
+        return self.server.connect(database, user=role or self.deployer, notices=True)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from psycopg2 import sql as composed
 from workbench import sql
 from workbench.areas.security.trial.model import Place
 from workbench.areas.security.trial.moving import dumped, forced_off, prepared_base, restored
+from workbench.areas.security.trial.surface import add_surface
 from workbench.catalog.reflect import reflect
 from workbench.engines.postgres import Connection, Server, private_cluster
 from workbench.errors import BadInput
@@ -44,9 +45,10 @@ def security_place(opened: OpenSource, *, rows: RowsFrom | None = None) -> Itera
     The deployer owns all and is no superuser, so nothing of a script runs as one; it may create roles
     once the copy stands. The roles that the source's objects name are there, without login and without
     rights; of owners and privileges nothing is kept, policies and row security are. Of the example the
-    built-in schema audit is left out. *rows* are by default those of the source, and generated where it
-    has none; generated ones are drawn from the catalog alone, never from a named database's statistics.
-    Raises SourceError where the source cannot be copied, BadInput for *rows* that it does not have.
+    built-in schema audit is left out, and the surface (schema shop_api) added. *rows* are by default those
+    of the source, and generated where it has none; generated ones are drawn from the catalog alone, never
+    from a named database's statistics. Raises SourceError where the source cannot be copied, BadInput for
+    *rows* that it does not have.
     """
     with (
         tempfile.TemporaryDirectory(prefix="workbench-") as folder,
@@ -88,6 +90,8 @@ def place_copy(place: Place, label: str) -> Iterator[str]:
 def _filled(server: Server, base: str, has_rows: bool, opened: OpenSource) -> str:
     """Where the rows come from; generates them where there are none, and analyses."""
     with server.session(base, user=DEPLOYER) as conn:
+        if opened.source.kind == "example":
+            add_surface(conn)
         if has_rows:
             conn.execute("analyze")
             if opened.source.kind == "example":
