@@ -503,7 +503,9 @@ def _connect_read_only(source: Source, options: Options) -> Connection:
             """
             select pg_catalog.set_config('default_transaction_read_only', 'on', false),
                    pg_catalog.set_config('statement_timeout', %s, false),
-                   pg_catalog.set_config('lock_timeout', %s, false)
+                   pg_catalog.set_config('lock_timeout', %s, false),
+                   -- psycopg2 swallows an interrupt that comes before it reads a notice
+                   pg_catalog.set_config('client_min_messages', 'error', false)
             """,
             [f"{int(options.timeout_s * 1000)}ms", f"{int(options.lock_timeout_s * 1000)}ms"],
         )

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -222,6 +223,19 @@ def test_a_missing_extension_names_itself_and_the_way(server: Server) -> None:
         FeatureUnavailable, match=r"timescaledb is not available on PostgreSQL .*WORKBENCH_POSTGRES_BIN"
     ):
         server.require_extension("timescaledb")
+
+
+def test_an_interrupt_during_a_statement_with_a_notice_is_not_lost(server: Server) -> None:
+    """Ctrl-C while a statement runs that sends a notice ends the program like any other."""
+    with server.session() as conn:
+        timer = threading.Timer(0.1, os.kill, [os.getpid(), signal.SIGINT])
+        timer.start()
+
+        with pytest.raises(KeyboardInterrupt):
+            conn.execute("do $$ begin raise notice 'said'; perform pg_sleep(0.3); end $$")
+            timer.join()
+
+        assert conn.notices == []
 
 
 def test_a_private_cluster_has_its_own_settings_and_is_gone_afterwards() -> None:

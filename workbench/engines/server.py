@@ -112,9 +112,18 @@ class Server:
         return conn
 
     def connect(
-        self, dbname: str | None = None, *, user: str | None = None, autocommit: bool = True
+        self,
+        dbname: str | None = None,
+        *,
+        user: str | None = None,
+        autocommit: bool = True,
+        notices: bool = False,
     ) -> Connection:
-        """A connection to *dbname*; a server of ours that has died is started again first."""
+        """A connection to *dbname*; a server of ours that has died is started again first.
+
+        Without *notices* the server sends none: psycopg2 swallows an interrupt that comes before it reads
+        one, and the program would go on.
+        """
         dbname = dbname or self.maintenance_database
         try:
             conn = self.connect_once(dbname, user=user)
@@ -125,6 +134,9 @@ class Server:
                 ) from exc
             self.revive()
             conn = self.connect_once(dbname, user=user)
+        conn.autocommit = True
+        if not notices:
+            conn.execute("set client_min_messages = error")
         conn.autocommit = autocommit
         return conn
 
