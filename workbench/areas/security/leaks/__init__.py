@@ -4,5 +4,16 @@ from workbench.areas.security.leaks.ground import hunt_run, hunting_ground
 from workbench.areas.security.leaks.hunting import hunt
 from workbench.areas.security.leaks.model import Hunt, Marker, Sighting
 from workbench.areas.security.leaks.postgres import PostgresGround
+from workbench.areas.security.leaks.probes import naive_probes, sealed_probes
 
-__all__ = ["Hunt", "Marker", "PostgresGround", "Sighting", "hunt", "hunt_run", "hunting_ground"]
+__all__ = [
+    "Hunt",
+    "Marker",
+    "PostgresGround",
+    "Sighting",
+    "hunt",
+    "hunt_run",
+    "hunting_ground",
+    "naive_probes",
+    "sealed_probes",
+]
