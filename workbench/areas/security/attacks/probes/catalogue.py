@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from workbench.areas.security.attacks.model import Attempt
-from workbench.areas.security.attacks.probes import functions, oracles, privileges, rows, views
+from workbench.areas.security.attacks.probes import functions, oracles, privileges, rows, trail, views
 from workbench.areas.security.attacks.probes.scene import Owned, Scene
 
 Tenant: TypeAlias = Callable[[Scene, str, Owned], Iterator[Attempt]]
@@ -69,4 +69,13 @@ PROBES: tuple[Probe, ...] = (
     Probe("24", "Large objects", anybody=privileges.large_objects),
     Probe("25", "A connection to the own server", anybody=privileges.loopback),
     Probe("26", "Outside of the tables", anybody=privileges.outside),
+    Probe("30", "Forged entries of the trail", anybody=trail.with_trail("30", trail.forged_entries)),
+    Probe("31", "The trail's own functions", anybody=trail.with_trail("31", trail.forging_functions)),
+    Probe("32", "Audit switched off", anybody=trail.with_trail("32", trail.switched_off)),
+    Probe("33", "session_replication_role", anybody=trail.with_trail("33", trail.replica_role)),
+    Probe("34", "TRUNCATE under audit", anybody=trail.with_trail("34", trail.truncations)),
+    Probe("35", "Partitions under audit", anybody=trail.with_trail("35", trail.partition_writes)),
+    Probe("36", "Every kind of write under audit", anybody=trail.with_trail("36", trail.exact_counts)),
+    Probe("37", "A changed key under audit", anybody=trail.with_trail("37", trail.changed_keys)),
+    Probe("39", "Values that the trail must not hold", anybody=trail.with_trail("39", trail.plaintext)),
 )

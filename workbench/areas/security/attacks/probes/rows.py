@@ -8,17 +8,22 @@ from collections.abc import Iterator
 from psycopg2 import sql
 
 from workbench.areas.security.attacks.model import Attempt
-from workbench.areas.security.attacks.probes.running import Sent, Session, attacking, attempt, staged
+from workbench.areas.security.attacks.probes.running import (
+    GUESSED_SETTINGS,
+    IDENTITY_SETTINGS,
+    TOKEN_SETTING,
+    Sent,
+    Session,
+    attacking,
+    attempt,
+    staged,
+)
 from workbench.areas.security.attacks.probes.scene import (
     Owned,
     Scene,
     names,
 )
 from workbench.catalog.model import Column
-
-TOKEN_SETTING = "app.token"  # noqa: S105 - the name of a setting
-GUESSED_SETTINGS = ("app.current_user_id", "app.user_id", "app.tenant_id", "app.current_tenant")
-FORGED_SETTINGS = (*GUESSED_SETTINGS, TOKEN_SETTING)
 
 
 def no_identity(scene: Scene, app: str, subject: Owned) -> Iterator[Attempt]:
@@ -27,7 +32,7 @@ def no_identity(scene: Scene, app: str, subject: Owned) -> Iterator[Attempt]:
         sent = _counting(session, subject, subject.a + subject.b)
         yield _counted("1", "no identity was ever set", app, sent, subject, identity="")
     with attacking(scene.target, app, scene.target.identities.a) as session:
-        for setting in FORGED_SETTINGS:
+        for setting in IDENTITY_SETTINGS:
             session.run("rows.empty_setting", {"setting": setting})
         sent = _counting(session, subject, subject.a + subject.b)
         yield _counted("1", "the identity is empty", app, sent, subject, identity="")

@@ -18,6 +18,9 @@ from workbench.areas.security.trial.model import Target
 from workbench.engines.postgres import Connection, Server
 from workbench.sql import read
 
+TOKEN_SETTING = "app.token"  # noqa: S105 - the name of a setting
+GUESSED_SETTINGS = ("app.current_user_id", "app.user_id", "app.tenant_id", "app.current_tenant")
+IDENTITY_SETTINGS = (*GUESSED_SETTINGS, TOKEN_SETTING)
 _FOLDER = "security/attacks/probes/"
 _MARK = "-- statement: "
 # refusals by privilege or policy; 0A000 is COPY FROM under row security, 2F003 dblink without a password
@@ -108,11 +111,23 @@ class Session:
         return Sent(text, rows=found, rowcount=len(found))
 
     def become(self, role: str, identity: str | None = None, *, assume: bool = True) -> None:
-        """From here on the session is one of *role* for *identity*; only in a superuser's session."""
+        """From here on the session is one of *role* for *identity*; only in a superuser's session.
+
+        What proves the identity may be good for its own role alone, so it comes from a connection of *role*.
+        """
         self.back()
         self.conn.execute(statement("common.become", role=sql.Identifier(role)))
-        if assume:
-            self.target.assume(self.conn, identity)
+        if not assume:
+            return
+        values: tuple[str | None, ...] = (None,) * len(IDENTITY_SETTINGS)
+        if identity is not None:
+            with contextlib.closing(self.target.connect(role, identity)) as conn:
+                values = tuple(
+                    conn.execute(statement("rows.current_setting"), {"setting": each}).fetchone()[0]  # type: ignore[index]
+                    for each in IDENTITY_SETTINGS
+                )
+        for setting, value in zip(IDENTITY_SETTINGS, values, strict=True):
+            self.conn.execute(statement("rows.setting"), {"setting": setting, "value": value or ""})
 
     def back(self) -> None:
         """The session is the superuser's again."""

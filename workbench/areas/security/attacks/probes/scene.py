@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from psycopg2 import sql
 
@@ -78,6 +79,7 @@ class Scene:
     target: Target
     conn: Connection  # a superuser's
     left_out: list[str] = field(default_factory=list)
+    changes: list[Any] | None = None  # what `trail` found that may be changed
 
     @property
     def intent(self) -> Intent:
