@@ -12,7 +12,6 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from workbench.areas.security.intent.model import (
     Identification,
-    Operation,
     RoleKind,
     Rows,
     Truncation,
@@ -32,7 +31,11 @@ def _as_mapping(given: object) -> object:
 
 
 Names = Annotated[list[str], BeforeValidator(_as_list)]
-Operations = Annotated[list[Operation | Literal["all"]], BeforeValidator(_as_list), Field(min_length=1)]
+Operations = Annotated[
+    list[Literal["select", "insert", "update", "delete", "all"]],
+    BeforeValidator(_as_list),
+    Field(min_length=1),
+]
 
 
 class _Section(BaseModel):
@@ -215,7 +218,7 @@ _KEYS: dict[str, tuple[str, ...]] = {
 
 def _said(error: Mapping[str, Any]) -> str:
     """What pydantic says, in our words: where, what, and what to do."""
-    location = [str(each) for each in error["loc"] if each not in ("list[str]", "str")]
+    location = [each for each in error["loc"] if isinstance(each, str)]
     last = printable(location[-1]) if location else "the intent"
     where = ".".join(printable(each) for each in location)
     kind = error["type"]
@@ -231,7 +234,7 @@ def _said(error: Mapping[str, Any]) -> str:
         return f"{where}: {printable(str(error['input']))} is not known here: write {expected}"
     expected = {
         "string_type": "a name",
-        "list_type": "a name or a list of names",
+        "list_type": "a list",
         "dict_type": "a mapping",
         "model_type": "a mapping",
         "int_parsing": "a whole number",

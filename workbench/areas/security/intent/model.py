@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal, TypeAlias
 
 TableName: TypeAlias = tuple[str, str]  # schema, name
@@ -104,6 +105,7 @@ class AuditIntent:
     retention_months: int = 24
     schema: str = "audit"
     truncate: Truncation = "logged"
+    line: int | None = None
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,7 @@ class Identity:
     column: str
     type: str
     token_lifetime_s: int = 900
+    line: int | None = None
 
 
 @dataclass(frozen=True)
@@ -138,6 +141,37 @@ class Intent:
     def role(self, name: str) -> RoleIntent:
         """The role *name*; KeyError where there is none."""
         return {each.name: each for each in self.roles}[name]
+
+    @cached_property
+    def rules_by_use(self) -> Mapping[tuple[str, TableName, Operation], tuple[Rule, ...]]:
+        """The rules of each role itself, by role, table and operation."""
+        found: dict[tuple[str, TableName, Operation], list[Rule]] = {}
+        for rule in self.rules:
+            for table in dict.fromkeys(rule.tables):
+                for operation in rule.operations:
+                    found.setdefault((rule.role, table, operation), []).append(rule)
+        return {key: tuple(rules) for key, rules in found.items()}
+
+    @cached_property
+    def labels_by_table(self) -> Mapping[TableName, tuple[tuple[str, Label], ...]]:
+        """The labelled columns of each table, each with its label."""
+        found: dict[TableName, list[tuple[str, Label]]] = {}
+        for label in self.labels:
+            for schema, table, column in label.columns:
+                found.setdefault((schema, table), []).append((column, label))
+        return {table: tuple(pairs) for table, pairs in found.items()}
+
+    @cached_property
+    def lineages(self) -> Mapping[str, tuple[str, ...]]:
+        """Each role and those that it inherits, near and far, each once; a circle ends where it began."""
+        inherits = {each.name: each.inherits for each in self.roles}
+        found: dict[str, tuple[str, ...]] = {}
+        for name in inherits:
+            line = [name]
+            for each in line:  # grows while it is read
+                line.extend(above for above in dict.fromkeys(inherits.get(each, ())) if above not in line)
+            found[name] = tuple(line)
+        return found
 
     @property
     def owner(self) -> RoleIntent:

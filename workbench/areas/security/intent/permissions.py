@@ -31,32 +31,15 @@ def permission(
 
 def rules_for(intent: Intent, role: str, table: TableName, operation: Operation) -> Iterator[Rule]:
     """The rules of *role* and of the roles that it inherits, its own first."""
-    for each in lineage(intent, role):
-        for rule in intent.rules:
-            if rule.role == each and operation in rule.operations and table in rule.tables:
-                yield rule
-
-
-def lineage(intent: Intent, role: str) -> tuple[str, ...]:
-    """*role* and the roles that it inherits, near and far, each once; a circle ends where it began."""
-    inherits = {each.name: each.inherits for each in intent.roles}
-    found = [role]
-    for each in found:  # grows while it is read
-        for above in inherits.get(each, ()):
-            if above not in found:
-                found.append(above)
-    return tuple(found)
+    for each in intent.lineages.get(role, ()):
+        yield from intent.rules_by_use.get((each, table, operation), ())
 
 
 def hidden_columns(intent: Intent, role: str, table: TableName) -> frozenset[str]:
     """The columns of *table* with a label that *role* does not see, neither itself nor by inheritance."""
-    roles = set(lineage(intent, role))
+    roles = set(intent.lineages.get(role, (role,)))
     return frozenset(
-        column
-        for label in intent.labels
-        if not roles & set(label.seen_by)
-        for schema, name, column in label.columns
-        if (schema, name) == table
+        column for column, label in intent.labels_by_table.get(table, ()) if roles.isdisjoint(label.seen_by)
     )
 
 

@@ -46,7 +46,7 @@ def read_intent(source: Path | str, catalog: Catalog) -> Intent:
     document = parse(text, path)
     builder = _Builder(document, catalog)
     intent = builder.intent()
-    problems = builder.problems or problems_of(intent, catalog, document)
+    problems = builder.problems or problems_of(intent, catalog)
     if problems:
         raise IntentError(path, problems)
     return intent
@@ -99,11 +99,7 @@ class _Builder:
             roles=tuple(self._role(name, each) for name, each in content.roles.items()),
             rules=self._rules("rules", content.rules),
             never=self._rules("never", content.never),
-            owners={
-                owner.table: owner
-                for name, each in content.owners.items()
-                if (owner := self._owner(name, each)) is not None
-            },
+            owners=self._owners(),
             labels=tuple(self._label(name, each) for name, each in content.labels.items()),
             audit=self._audit(content.audit),
             identity=self._identity(content.identity),
@@ -139,6 +135,9 @@ class _Builder:
     def _tables(self, names: list[str], *location: str | int) -> tuple[TableName, ...]:
         if names == ["all"]:
             return self.names.all_tables()
+        if "all" in names:
+            self._problem("all stands alone: leave the tables beside it out", *location)
+            names = [each for each in names if each != "all"]
         found = [self._table(name, *location, number) for number, name in enumerate(names)]
         return tuple(dict.fromkeys((each.schema, each.name) for each in found if each))
 
@@ -180,7 +179,13 @@ class _Builder:
                 "identity",
                 "type",
             )
-        return Identity((table.schema, table.name), column, section.type or stored, lifetime_s)
+        return Identity(
+            (table.schema, table.name),
+            column,
+            section.type or stored,
+            lifetime_s,
+            self.document.line("identity"),
+        )
 
     def _lifetime_s(self, text: str) -> int:
         match = re.fullmatch(r"([0-9]{1,6})\s*(second|minute|hour|day)s?", text.strip())
@@ -192,6 +197,14 @@ class _Builder:
                 "token_lifetime",
             )
         return seconds
+
+    def _owners(self) -> dict[TableName, RowOwner]:
+        found: dict[TableName, RowOwner] = {}
+        for name, section in self.document.content.owners.items():
+            owner = self._owner(name, section)
+            if owner is not None and found.setdefault(owner.table, owner) is not owner:
+                self._problem(f"{name} is said twice: keep one of them", "owners", name)
+        return found
 
     def _owner(self, name: str, section: file.OwnerSection) -> RowOwner | None:
         at = ("owners", name)
@@ -271,6 +284,7 @@ class _Builder:
             retention_months=section.retention_months,
             schema=section.schema_,
             truncate=section.truncate,
+            line=self.document.line("audit"),
         )
 
 
@@ -280,11 +294,10 @@ def _operations(section: RuleSection) -> tuple[Operation, ...]:
 
 
 def _referenced(table: Table, columns: tuple[str, ...], parent: Table) -> tuple[str, ...]:
-    """What *columns* pair with in *parent*: by a foreign key, else its primary key; () where neither fits."""
+    """What *columns* pair with in *parent* by a foreign key; () where there is none that has them."""
     for key in table.foreign_keys:
         if key.references == (parent.schema, parent.name):
             pairs = dict(zip(key.columns, key.referenced_columns, strict=True))
             if set(columns) <= set(pairs):
                 return tuple(pairs[each] for each in columns)
-    primary = parent.primary_key
-    return primary.columns if primary and len(primary.columns) == len(columns) else ()
+    return ()
