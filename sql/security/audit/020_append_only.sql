@@ -40,6 +40,19 @@ alter function {audit}.refuse_change() owner to {owner};
 
 alter procedure {audit}.protect(regclass, boolean) owner to {owner};
 
-call {audit}.protect({log}, true);
-
-call {audit}.protect({log_default}, false);
+do $body$
+declare
+    found record;
+begin
+    for found in
+        select c.oid::pg_catalog.regclass as name, not c.relispartition as rows_too
+        from pg_catalog.pg_class c
+        where c.relnamespace = {audit_namespace}::pg_catalog.regnamespace
+            and c.relkind in ('r', 'p')
+            and c.relname <> 'watched'
+        order by c.relispartition, c.relname
+    loop
+        call {audit}.protect(found.name, found.rows_too);
+    end loop;
+end
+$body$;

@@ -127,7 +127,7 @@ _OBJECTS: tuple[tuple[str, PartKind, str, str, str], ...] = (
         "090_retirement.sql",
         "function",
         "detach_month",
-        "drop function if exists {audit}.detach_month(date, text, bigint)",
+        "drop function if exists {audit}.detach_month(date, text, bigint, bigint, bytea)",
         "A month leaves the log only when its entries are sealed and in a file.",
     ),
     (
@@ -184,8 +184,8 @@ def names_of(intent: Intent, audit: AuditIntent) -> Names:
     for what, name in (("audit schema", audit.schema), ("audit owner", owner)):
         if set(name) & set("'%\\$"):
             raise BadInput(
-                f"{intent.path or intent.name}: the {what} {name!r} has a quote, a percent, a dollar sign or a "
-                "backslash in its name: choose a plain one"
+                f"{intent.path or intent.name}: the {what} {name!r} has a quote, a percent, a dollar "
+                "sign or a backslash in its name: choose a plain one"
             )
     identity = composing.SQL("{}.current_identity()").format(composing.Identifier(intent.schema))
     signature = quoted_name(intent.schema) + ".current_identity()"

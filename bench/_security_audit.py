@@ -1,0 +1,191 @@
+"""What an audit trail costs: server CPU a row, beside no audit and the row trigger that everybody writes.
+
+One table of 16 columns in four copies; a bulk update of two columns, and updates by key, one a statement, in
+turns, so that a slow moment of the machine meets all. CPU is the server process's own (the kernel's
+/proc/<pid>/schedstat), less what the same work takes without audit; the medians of the rounds count.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from psycopg2 import sql as composing
+
+from workbench import sql
+from workbench.areas.security.audit import audit_parts
+from workbench.areas.security.intent.model import AuditIntent, Intent, RoleIntent
+from workbench.catalog.reflect import reflect
+from workbench.engines.postgres import Connection, Server
+from workbench.errors import FeatureUnavailable
+
+Row = dict[str, Any]
+ROWS, ONE_BY_ONE, ROUNDS = 50_000, 1_500, 5
+PEER = "naive row trigger"
+_TABLES = {
+    "no audit": "unaudited",
+    PEER: "by_naive",
+    "statement trigger": "by_statement",
+    "row trigger": "by_row",
+}
+_MOST_OF_NAIVE = 0.5  # a bulk update with our statement trigger, of the naive trigger's cost
+_MOST_ONE_BY_ONE = 1.0  # our row trigger, of our statement trigger's cost, one row a statement
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of one way to audit and one kind of write: server CPU a row in µs, and rows a second."""
+
+    cpu_us: float
+    rows_per_s: float
+
+
+def rows(
+    server: Server, *, count: int = ROWS, one_by_one: int = ONE_BY_ONE, rounds: int = ROUNDS
+) -> list[Row]:
+    """The benchmark's rows. Raises FeatureUnavailable where the server's processes cannot be seen."""
+    with server.scratch_database(label="bench") as name, server.session(name) as conn:
+        _prepare(conn, count)
+        try:
+            bulk = _measured(conn, rounds, lambda table: _bulk(conn, table), count)
+            single = _measured(conn, rounds, lambda table: _one_by_one(conn, table, one_by_one), one_by_one)
+        finally:
+            _take_off(conn)
+    return [*_rows("bulk update", bulk, single), *_single_rows(single)]
+
+
+def _intent() -> Intent:
+    tables = (("public", "by_statement"), ("public", "by_row"))
+    owner = RoleIntent("wb_bench_audit", "audit owner")
+    return Intent("bench", (owner,), (), audit=AuditIntent(tables, by_row=tables[1:]))
+
+
+def _prepare(conn: Connection, count: int) -> None:
+    conn.execute(sql.read("security/audit/bench_tables.sql"), {"rows": count})
+    _drop_role(conn)
+    conn.execute("create role wb_bench_audit")
+    for part in audit_parts(_intent(), reflect(conn)):
+        conn.execute(part.apply)
+    conn.execute("vacuum analyze")
+
+
+def _take_off(conn: Connection) -> None:
+    conn.execute("drop schema audit cascade")
+    _drop_role(conn)
+
+
+def _drop_role(conn: Connection) -> None:
+    """The role of a run that was killed may still be there."""
+    conn.execute("drop role if exists wb_bench_audit")
+
+
+def _bulk(conn: Connection, table: composing.Identifier) -> None:
+    conn.execute(
+        composing.SQL("update {} set status = status || 'x', updated_at = clock_timestamp()").format(table)
+    )
+
+
+def _one_by_one(conn: Connection, table: composing.Identifier, count: int) -> None:
+    statement = (
+        composing.SQL(
+            "update {} set status = status || 'y', updated_at = clock_timestamp() "
+            "where order_id = pg_catalog.md5(%s)::uuid"
+        )
+        .format(table)
+        .as_string(conn)
+    )
+    with conn.cursor() as cur:
+        for number in range(1, count + 1):
+            cur.execute(statement, [str(number)])
+
+
+def _measured(
+    conn: Connection, rounds: int, work: Callable[[composing.Identifier], None], count: int
+) -> dict[str, Cost]:
+    cpu, elapsed = defaultdict(list), defaultdict(list)
+    for turn in range(rounds + 1):
+        for kind, table in _in_turn(turn):
+            before, began = _cpu_ns(conn), time.monotonic()
+            work(composing.Identifier(table))
+            took, used = time.monotonic() - began, _cpu_ns(conn) - before
+            conn.execute(composing.SQL("vacuum {}").format(composing.Identifier(table)))
+            if turn:  # the first round warms the caches
+                cpu[kind].append(used / 1e3 / count)
+                elapsed[kind].append(count / took)
+    return {kind: Cost(statistics.median(cpu[kind]), statistics.median(elapsed[kind])) for kind in _TABLES}
+
+
+def _in_turn(turn: int) -> Iterator[tuple[str, str]]:
+    order = list(_TABLES.items())
+    yield from order[turn % len(order) :] + order[: turn % len(order)]
+
+
+def _cpu_ns(conn: Connection) -> int:
+    path = Path(f"/proc/{conn.info.backend_pid}/schedstat")
+    if (conn.info.host and not conn.info.host.startswith("/")) or not path.exists():
+        raise FeatureUnavailable(
+            "the CPU time of a server process",
+            "this server",
+            hint="run the benchmark on Linux with the embedded engine",
+        )
+    return int(path.read_text().split()[0])
+
+
+def _rows(what: str, bulk: dict[str, Cost], single: dict[str, Cost]) -> list[Row]:
+    own = {kind: cost.cpu_us - bulk["no audit"].cpu_us for kind, cost in bulk.items()}
+    naive = own[PEER]
+    found = [_speed(what, kind, cost) for kind, cost in bulk.items()]
+    found.append(
+        _row(f"audit, {what}: statement trigger's CPU", own["statement trigger"], naive, _MOST_OF_NAIVE)
+    )
+    found.append(_row(f"audit, {what}: row trigger's CPU", own["row trigger"], naive, None))
+    return found
+
+
+def _single_rows(single: dict[str, Cost]) -> list[Row]:
+    what = "one row a statement"
+    own = {kind: cost.cpu_us - single["no audit"].cpu_us for kind, cost in single.items()}
+    found = [_speed(what, kind, cost) for kind, cost in single.items()]
+    found.append(_row(f"audit, {what}: statement trigger's CPU", own["statement trigger"], own[PEER], None))
+    found.append(
+        _row(
+            f"audit, {what}: row trigger's CPU",
+            own["row trigger"],
+            own["statement trigger"],
+            _MOST_ONE_BY_ONE,
+            peer="statement trigger",
+        )
+    )
+    return found
+
+
+def _speed(what: str, kind: str, cost: Cost) -> Row:
+    return {
+        "benchmark": f"audit, {what}: {kind}, {cost.cpu_us:.1f} µs of CPU a row",
+        "value": round(cost.rows_per_s),
+        "unit": "rows/s",
+        "peer": "",
+        "peer_value": None,
+        "ratio": None,
+        "limit": None,
+        "ok": True,
+    }
+
+
+def _row(benchmark: str, value: float, peer_value: float, limit: float | None, *, peer: str = PEER) -> Row:
+    ratio = value / peer_value
+    return {
+        "benchmark": benchmark,
+        "value": round(value, 1),
+        "unit": "µs/row",
+        "peer": peer,
+        "peer_value": round(peer_value, 1),
+        "ratio": round(ratio, 2),
+        "limit": limit,
+        "ok": limit is None or ratio <= limit,
+    }
