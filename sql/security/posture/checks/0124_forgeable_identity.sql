@@ -59,6 +59,12 @@ join policies p on p.oid = f.oid
 join pg_catalog.pg_class c on c.oid = p.polrelid
 join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 join pg_catalog.pg_policy policy on policy.oid = p.oid
-where policy.polroles <> array[c.relowner]
+where exists (
+  select
+  from pg_catalog.unnest(policy.polroles) as held(role)
+  left join pg_catalog.pg_roles r on r.oid = held.role
+  where held.role <> c.relowner
+    and coalesce(not r.rolsuper, true)
+)
 group by n.nspname, c.relname, p.polname
 order by object;

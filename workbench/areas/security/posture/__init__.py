@@ -2,6 +2,7 @@
 
 from workbench.areas.security.posture.checks import Check, checks
 from workbench.areas.security.posture.model import STATES, Control, PostureReview
+from workbench.areas.security.posture.proving import prove_findings
 from workbench.areas.security.posture.review import review_connection, review_posture
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "Control",
     "PostureReview",
     "checks",
+    "prove_findings",
     "review_connection",
     "review_posture",
 ]

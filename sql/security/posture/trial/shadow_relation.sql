@@ -1,0 +1,1 @@
+create {temporary} view {place}{name} as select {form} where {outsider}.probe()

@@ -1,0 +1,193 @@
+"""What the checks say is possible is done in a copy, as the role for which it is; the fix stops it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from workbench.areas.security.posture import prove_findings, review_connection
+from workbench.engines.postgres import Connection, Server, private_cluster
+from workbench.proof.findings import Evidence, Finding
+
+SHOP = """
+  create table orders (id int primary key, tenant text not null, total numeric);
+  insert into orders select n, 'tenant ' || n % 5, n from generate_series(1, 100) n;
+  grant select, delete on orders to app;
+"""
+HELD = """
+  alter table orders enable row level security;
+  alter table orders force row level security;
+"""
+OWN = "create policy own on orders to app using (tenant = 'tenant 1');"
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Server]:
+    with private_cluster() as (server, _):
+        with server.session() as conn:
+            conn.execute("create role app login; create role keeper login")
+        yield server
+
+
+@pytest.fixture
+def conn(cluster: Server) -> Iterator[Connection]:
+    with cluster.scratch_database(label="posture") as name, cluster.session(name) as opened:
+        opened.execute("grant usage, create on schema public to keeper")
+        yield opened
+
+
+def proved(conn: Connection, check: str) -> Finding:
+    """The one finding of *check* after it was tried."""
+    seen = review_connection(conn, looked_at_on="here", with_server=False)
+    (finding,) = [each for each in prove_findings(conn, seen.findings, "engine") if each.check == check]
+    return finding
+
+
+def attempt_of(finding: Finding) -> Evidence:
+    (evidence,) = [each for each in finding.evidence if each.kind == "attempt"]
+    return evidence
+
+
+TRIED = {
+    "public_table": "create table t (id int); insert into t values (1); grant select on t to public",
+    "public_create": "grant create on schema public to public",
+    "public_definer_function": "create function f(a int, b text) returns int language sql security definer"
+    " set search_path = '' return 1",
+    "rls_not_forced": SHOP + "alter table orders enable row level security;" + OWN
+    + "alter table orders owner to keeper",
+    "policy_without_rls": SHOP + OWN,
+    "definer_view": SHOP + HELD + OWN + "create view v as select * from orders; grant select on v to app",
+    "exposed_partition": "create table p (id int) partition by list (id);"
+    "create table l partition of p for values in (1, 2); insert into p values (1), (2), (2);" + HELD.replace(
+        "orders", "p"
+    )
+    + "create policy own on p using (id = 1); grant select on p, l to app",
+    "exposed_materialized_view": SHOP + HELD + OWN + "create materialized view m as select * from orders;"
+    "grant select on m to app",
+    "policy_always_true": SHOP + HELD + OWN + "create policy open on orders using (true)",
+    "truncate_past_rls": SHOP + HELD + OWN + "grant truncate on orders to app",
+    "forgeable_identity": SHOP + HELD
+    + "create policy own on orders using (tenant = (select current_setting('app.tenant', true)))",
+    "definer_search_path": SHOP
+    + "create function f() returns bigint language sql security definer as 'select count(*) from orders'",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("check", sorted(TRIED))
+def test_what_is_found_is_possible_and_the_fix_stops_it(conn: Connection, check: str) -> None:
+    """The attempt gets what the finding says; after the fix it does not, and nothing else is found."""
+    conn.execute(TRIED[check])
+
+    finding = proved(conn, check)
+
+    assert finding.verified, finding.unverified_because
+    assert attempt_of(finding).facts["reached"] is True
+    assert attempt_of(finding).facts["reached_after_fix"] is not True
+    assert [each.kind for each in finding.evidence] == ["attempt", "fix-closes-finding"]
+
+
+def test_nothing_of_an_attempt_stays(conn: Connection) -> None:
+    """Rows, roles, schemas and privileges are after all attempts as they were before."""
+    conn.execute(TRIED["policy_always_true"] + ";" + TRIED["truncate_past_rls"].split(";")[-1])
+    facts = (
+        "select (select count(*) from orders), (select count(*) from pg_roles),"
+        " (select count(*) from pg_namespace), (select relacl from pg_class where relname = 'orders')"
+    )
+    before = conn.execute(facts).fetchone()
+    proved(conn, "policy_always_true")
+
+    assert conn.execute(facts).fetchone() == before
+
+
+@pytest.mark.parametrize(
+    ("body", "language", "shadowed"),
+    [
+        ("select count(*) from orders", "sql", "orders"),
+        ("begin return (select count(*) from Orders); end", "plpgsql", "orders"),
+        ("begin insert into log values (1); return helper(1); end", "plpgsql", "helper"),
+        ('begin return (select count(*) from "Odd ""name"""); end', "plpgsql", 'Odd "name"'),
+    ],
+)
+def test_a_function_is_hijacked_by_a_name_of_its_body(
+    conn: Connection, body: str, language: str, shadowed: str
+) -> None:
+    """A table or a function that the body names without a schema is put before it, by a caller's path."""
+    conn.execute(
+        SHOP + 'create table "Odd ""name""" (id int); create table log (id int);'
+        "create function helper(int) returns bigint language sql return 1;"
+        f"create function f() returns bigint language {language} security definer as $$ {body} $$"
+    )
+
+    finding = proved(conn, "definer_search_path")
+
+    assert finding.verified, finding.unverified_because
+    assert attempt_of(finding).facts["shadowed"] == shadowed
+    assert attempt_of(finding).facts["temporary"] is False
+
+
+def test_a_path_without_pg_temp_is_hijacked_by_a_temporary_view(conn: Connection) -> None:
+    """A fixed path stops the caller's schema, and a temporary view still comes first."""
+    conn.execute(
+        SHOP + "create function f() returns bigint language sql security definer set search_path = public"
+        " as 'select count(*) from orders'"
+    )
+
+    finding = proved(conn, "definer_search_path")
+
+    assert finding.verified, finding.unverified_because
+    assert attempt_of(finding).facts["temporary"] is True
+
+
+def test_a_function_whose_names_have_their_schema_is_not_hijacked(conn: Connection) -> None:
+    """Near miss: without a path of its own and nothing to put before it, it is found and not verified."""
+    conn.execute(
+        SHOP + "create function f() returns bigint language sql security definer"
+        " as 'select pg_catalog.count(*) from public.orders'"
+    )
+
+    finding = proved(conn, "definer_search_path")
+
+    assert not finding.verified
+    assert "not shown" in finding.unverified_because
+
+
+def test_without_rows_nothing_is_claimed(conn: Connection) -> None:
+    """An empty table shows no leak: the finding stays, and says why it is not verified."""
+    conn.execute(TRIED["definer_view"])
+    conn.execute("delete from orders")
+
+    finding = proved(conn, "definer_view")
+
+    assert not finding.verified
+    assert "no row" in finding.unverified_because
+
+
+def test_a_finding_of_the_server_is_not_tried_in_a_copy(conn: Connection) -> None:
+    """Settings and pg_hba.conf are those of the named server: the copy says nothing of them."""
+    seen = review_connection(conn, looked_at_on="here", with_server=True)
+    (finding, *_) = [
+        each for each in prove_findings(conn, seen.findings, "engine") if each.check == "hba_trust"
+    ]
+
+    assert not finding.verified
+    assert "about the server" in finding.unverified_because
+
+
+def test_a_thousand_tables_are_read_and_proved_by_a_few_statements(conn: Connection) -> None:
+    """The findings of one check are tried in one transaction, however many tables there are."""
+    conn.execute("""
+        do $$ begin
+          for n in 1 .. 1000 loop
+            execute format('create table t%s (id int)', n);
+            execute format('alter table t%s enable row level security', n);
+            execute format('grant select on t%s to public', n);
+          end loop;
+        end $$
+    """)
+    seen = review_connection(conn, looked_at_on="here", with_server=False)
+    assert len(seen.findings) == 3000
+    once = prove_findings(conn, [each for each in seen.findings if each.check == "public_table"], "engine")
+
+    assert len(once) == 1000
+    assert all(each.verified for each in once)
