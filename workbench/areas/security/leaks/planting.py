@@ -143,7 +143,7 @@ def _keys(keyring: Keyring, provider: LocalFile) -> Iterator[Marker]:
         yield Marker(f"data key {number}", key.material(), f"wrapped, of {stored.purpose}")
         if stored.purpose == "index":
             yield Marker("index key", key.index_key(column, "folded"), "derived for one column")
-    for number, key_bytes in enumerate(provider.material(), 1):
+    for number, key_bytes in enumerate(provider.material().values(), 1):
         yield Marker(f"wrapping key {number}", key_bytes, "in the key file alone")
 
 

@@ -95,9 +95,9 @@ class LocalFile:
         )
         return "removed from the file at once; backups of the file, and old blocks of a flash disk, stay"
 
-    def material(self) -> list[bytes]:
-        """The wrapping keys themselves, for a proof that they are nowhere else."""
-        return [base64.b64decode(key) for key in self._read()["keys"].values()]
+    def material(self) -> dict[str, bytes]:
+        """The wrapping keys themselves by their ids: for what must derive from them, or look for them."""
+        return {name: base64.b64decode(key) for name, key in self._read()["keys"].items()}
 
     def _read(self) -> dict[str, Any]:
         where = printable(str(self.path))
