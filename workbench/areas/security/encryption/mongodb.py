@@ -207,7 +207,7 @@ def automatic_encryption_library() -> Path:
         raise FeatureUnavailable(
             "automatic encryption",
             "this machine",
-            hint="it needs MongoDB's library mongo_crypt_v1, named in WORKBENCH_CRYPT_SHARED, or mongocryptd; "
+            hint="it needs MongoDB's mongo_crypt_v1, named in WORKBENCH_CRYPT_SHARED, or mongocryptd; "
             "explicit encryption, which is proved here, needs neither",
         )
     return Path(found)
