@@ -53,7 +53,7 @@ def transaction(conn: Connection) -> Iterator[None]:
         conn.execute("commit")
     except BaseException:
         if not conn.closed:
-            conn.rollback()
+            conn.execute("rollback")
         raise
     finally:
         if not conn.closed:
