@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from workbench.areas.security.posture import prove_findings, review_connection
+from workbench.areas.security.posture import (
+    prove_findings,
+    prove_posture,
+    review_connection,
+    review_posture,
+)
 from workbench.engines.postgres import Connection, Server, private_cluster
 from workbench.proof.findings import Evidence, Finding
+from workbench.source import Options, open_source
 
 SHOP = """
   create table orders (id int primary key, tenant text not null, total numeric);
@@ -191,3 +198,59 @@ def test_a_thousand_tables_are_read_and_proved_by_a_few_statements(conn: Connect
 
     assert len(once) == 1000
     assert all(each.verified for each in once)
+
+
+def test_a_named_database_is_copied_with_its_roles_and_rights(cluster: Server) -> None:
+    """Of a named database, which is only read, a private copy has the owners, grants and policies."""
+    with cluster.scratch_database(label="named") as name:
+        with cluster.session(name) as conn:
+            conn.execute("grant usage, create on schema public to keeper; set role keeper")
+            conn.execute(SHOP + HELD)
+            conn.execute("""
+                create policy own on orders using (tenant = (select current_setting('app.tenant', true)));
+                alter table orders no force row level security;
+                create view v as select * from orders;
+                grant select on v to app;
+                create function f() returns bigint language sql security definer
+                  as 'select count(*) from orders';
+                alter default privileges in schema public grant select on tables to public;
+            """)
+            before = conn.execute("select count(*) from pg_roles").fetchone()
+        with open_source(cluster.url(name), cluster, Options()) as opened:
+            seen = prove_posture(opened)
+        with cluster.session() as conn:
+            assert conn.execute("select count(*) from pg_roles").fetchone() == before
+    tried = {each.check: each for each in seen.findings if each.verified}
+
+    assert {
+        "rls_not_forced",
+        "definer_view",
+        "definer_search_path",
+        "public_definer_function",
+        "default_privileges",
+    } <= tried.keys(), {each.check: each.unverified_because for each in seen.findings}
+    assert attempt_of(tried["definer_search_path"]).facts["shadowed"] == "orders"
+    assert "Its owner saw" in attempt_of(tried["rls_not_forced"]).summary
+    server_wide = [each for each in seen.findings if each.check == "hba_trust"]
+    assert server_wide
+    assert not any(each.verified for each in server_wide)
+
+
+def test_a_file_is_tried_in_a_place_of_its_own(server: Server, tmp_path: Path) -> None:
+    """What a script grants and declares is tried as the roles that it names."""
+    file = tmp_path / "shop.sql"
+    file.write_text("create role app_of_file;" + (SHOP + HELD + OWN).replace("app;", "app_of_file;").replace(
+        "to app using", "to app_of_file using"
+    ) + "grant truncate on orders to app_of_file; grant select on orders to public;")  # fmt: skip
+    with open_source(str(file), server, Options()) as opened:
+        seen = prove_posture(opened)
+    tried = {each.check: each.unverified_because for each in seen.findings}
+
+    assert tried == {"public_table": "", "truncate_past_rls": ""}
+
+
+def test_without_a_finding_nothing_is_copied(server: Server) -> None:
+    """The example has no finding of its database, so no cluster is made for it."""
+    with open_source("ecommerce", server, Options(scale=0.01)) as opened:
+        seen = review_posture(opened)
+        assert prove_posture(opened, seen) is seen

@@ -1,5 +1,6 @@
 """The posture of the architect's own server: what it lets happen, read without changing anything."""
 
+from workbench.areas.security.posture.as_found import as_found_copy, prove_posture
 from workbench.areas.security.posture.checks import Check, checks
 from workbench.areas.security.posture.model import STATES, Control, PostureReview
 from workbench.areas.security.posture.proving import prove_findings
@@ -10,8 +11,10 @@ __all__ = [
     "Check",
     "Control",
     "PostureReview",
+    "as_found_copy",
     "checks",
     "prove_findings",
+    "prove_posture",
     "review_connection",
     "review_posture",
 ]
