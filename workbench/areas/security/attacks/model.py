@@ -24,7 +24,8 @@ class Attempt:
     *observed* is ``reached`` where rows were seen or changed, ``nothing`` where none were, ``refused``
     where the server refused by privilege or policy (*sqlstate* 42501 and its like), ``stopped`` where
     the attempt passed security and a constraint or another rule ended it, ``failed`` for what was not
-    expected to happen at all. *detail* is the server's own words or a count.
+    expected to happen at all. *detail* is the server's own words or a count. *declared_rows* is how many
+    rows the intent lets the statement reach, where that was counted.
     """
 
     key: str
@@ -43,6 +44,19 @@ class Attempt:
     sqlstate: str = ""
     rows: int | None = None
     detail: str = ""
+    declared_rows: int | None = None
+
+    @property
+    def leak(self) -> bool:
+        """Whether more was possible than is declared."""
+        if self.as_declared or self.observed == "failed":
+            return False
+        return self.declared == "refused" or (self.rows or 0) > (self.declared_rows or 0)
+
+    @property
+    def missing(self) -> bool:
+        """Whether less was possible than is declared."""
+        return not self.as_declared and self.observed != "failed" and not self.leak
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,67 @@
+"""A whole attack run, and its rows as a notebook shows them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING
+
+from workbench.areas.security.attacks.matrix import Only, Progress, matrix
+from workbench.areas.security.attacks.model import AttackRun, Attempt
+from workbench.areas.security.attacks.probes import probe_attempts
+from workbench.areas.security.trial.model import Target
+from workbench.catalog.model import qualified
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_COLUMNS = ("tried", "object", "role", "for", "declared", "observed", "said", "as declared")
+
+
+def run_attacks(
+    target: Target,
+    *,
+    only: Only | None = None,
+    probes: Collection[str] | None = None,
+    progress: Progress | None = None,
+) -> AttackRun:
+    """The cross product and the probes against *target*, with what could not be tried.
+
+    *only* picks cases of the cross product, *probes* the numbers of the probes (by default all of both).
+    *progress* hears how many of the cross product's cases are done. Raises EngineError where a role to be
+    attacked is a superuser.
+    """
+    began = time.monotonic()
+    with matrix(target) as made:
+        attempts = made.attempts(only=only, progress=progress)
+        left_out = list(made.left_out)
+    attempts += probe_attempts(target, only=probes, left_out=left_out)
+    return AttackRun(
+        design=target.name,
+        engine=target.place.server.description,
+        attempts=tuple(attempts),
+        elapsed_s=time.monotonic() - began,
+        left_out=tuple(dict.fromkeys(left_out)),
+    )
+
+
+def attempts_table(attempts: Iterable[Attempt]) -> pd.DataFrame:
+    """What was tried, as whom, what was declared and what happened, one row an attempt."""
+    import pandas as pd
+
+    return pd.DataFrame([_row(each) for each in attempts], columns=list(_COLUMNS))
+
+
+def leaks(run: AttackRun) -> list[Attempt]:
+    """The attempts in which more was possible than is declared."""
+    return [each for each in run.attempts if each.leak]
+
+
+def _row(each: Attempt) -> tuple[str, str, str, str, str, str, str, bool]:
+    said = f"{each.sqlstate} {each.detail}".strip()
+    place = qualified(*each.table) if each.table else ""
+    number = f"{each.number}: " if each.group == "probe" else ""
+    return (
+        number + each.name, place, each.role, each.identity or "nobody", each.declared, each.observed,
+        said, each.as_declared,
+    )  # fmt: skip
