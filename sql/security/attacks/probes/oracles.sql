@@ -2,7 +2,7 @@
 
 -- statement: common_values
 -- the most common values of text columns, which belong to more rows than one identity has
-select s.attname, (s.most_common_vals::text::text[])[1], s.most_common_freqs[1]::float8
+select s.attname, (s.most_common_vals::text::text[])[1]
 from pg_catalog.pg_stats s
 join pg_catalog.pg_attribute a
     on a.attrelid = %(table)s::pg_catalog.regclass
@@ -13,7 +13,7 @@ where s.schemaname = %(schema)s
     and t.typcategory = 'S'
     and s.most_common_vals is not null
 order by s.most_common_freqs[1] desc, s.attname
-limit 1;
+limit 5;
 
 -- statement: estimate
 explain (format json)
@@ -134,12 +134,36 @@ where d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass
     and n.nspname not in ('pg_catalog', 'information_schema')
 order by n.nspname, c.relname;
 
--- statement: cascade_child
-create table wb_probe.child (
-    owner_key text not null,
-    {columns},
-    foreign key ({names}) references {table} ({parent_names}) on delete cascade
-);
+-- statement: unique_for_child
+alter table {table} add unique ({columns});
+
+-- statement: child
+create table wb_probe.child as
+select {owner}, {keys}
+from {table} t
+with no data;
+
+-- statement: child_key
+alter table wb_probe.child
+add foreign key ({columns}) references {table} ({columns}) on delete cascade;
+
+-- statement: child_row
+insert into wb_probe.child ({owner}, {keys})
+select (
+        select o.{owner}
+        from {table} o
+        where o.{owner}::text = %(identity)s
+        limit 1
+    ), {keys}
+from {table} t
+where {key} = %(key)s;
+
+-- statement: child_rows
+select count(*)
+from wb_probe.child c;
+
+-- statement: no_seqscans
+set local enable_seqscan = off;
 
 -- statement: volumes
 select c.reltuples::bigint, pg_catalog.pg_relation_size(c.oid)
@@ -149,4 +173,13 @@ where c.oid = %(table)s::pg_catalog.regclass;
 -- statement: link
 update {table} t
 set {assignments}
-where {key} = %(key)s;
+where {key} = any(%(keys)s);
+
+-- statement: mentions
+select count(*)
+from {table} t
+where exists (
+    select
+    from pg_catalog.unnest(%(texts)s::text[]) wanted (text)
+    where pg_catalog.strpos(t::text, wanted.text) > 0
+);

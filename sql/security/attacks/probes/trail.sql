@@ -173,13 +173,15 @@ where t.ctid = (
     limit 1
 );
 
--- statement: seals
-select count(*)
-from {seals} s;
-
 -- statement: tamper_update
 update {log} l
 set {column} = %(value)s;
 
 -- statement: tamper_delete
 delete from {log} l;
+
+-- statement: forget_months
+delete from {schema}.seal_months m;
+
+-- statement: forget_seals
+delete from {schema}.seals s;

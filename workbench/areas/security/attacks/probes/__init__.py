@@ -18,11 +18,13 @@ def probe_attempts(
     *left_out* receives one line for each probe that the target has nothing for. A probe that the
     programme itself cannot run is an attempt that ``failed``, never a silent pass.
     """
-    with target.place.server.session(target.database) as conn:
-        scene = Scene(target, conn)
+    scene = Scene(target, target.place.server.connect(target.database))
+    try:
         attempts = [
             each for probe in PROBES if only is None or probe.number in only for each in probe.attempts(scene)
         ]
+    finally:
+        scene.conn.close()
     if left_out is not None:
         left_out += scene.left_out
     return attempts

@@ -7,7 +7,16 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from workbench.areas.security.attacks.model import Attempt
-from workbench.areas.security.attacks.probes import functions, oracles, privileges, rows, trail, views
+from workbench.areas.security.attacks.probes import (
+    extras,
+    functions,
+    oracles,
+    privileges,
+    rows,
+    tampering,
+    trail,
+    views,
+)
 from workbench.areas.security.attacks.probes.scene import Owned, Scene
 
 Tenant: TypeAlias = Callable[[Scene, str, Owned], Iterator[Attempt]]
@@ -75,7 +84,22 @@ PROBES: tuple[Probe, ...] = (
     Probe("33", "session_replication_role", anybody=trail.with_trail("33", trail.replica_role)),
     Probe("34", "TRUNCATE under audit", anybody=trail.with_trail("34", trail.truncations)),
     Probe("35", "Partitions under audit", anybody=trail.with_trail("35", trail.partition_writes)),
+    Probe("38", "Partitions detached", anybody=trail.with_trail("38", trail.detached_partitions)),
     Probe("36", "Every kind of write under audit", anybody=trail.with_trail("36", trail.exact_counts)),
     Probe("37", "A changed key under audit", anybody=trail.with_trail("37", trail.changed_keys)),
     Probe("39", "Values that the trail must not hold", anybody=trail.with_trail("39", trail.plaintext)),
+    Probe("40", "Tampering", anybody=trail.with_trail("40", tampering.tampered_entries)),
+    Probe("X1", "What the owner alone may do", tenant=extras.definitions),
+    Probe("X2", "Locks", tenant=extras.table_locks),
+    Probe("X3", "What the catalogs tell", tenant=extras.statistics),
+    Probe("X4", "Readable code", anybody=extras.readable_code),
+    Probe("X5", "The keys of the tokens", anybody=extras.token_keys),
+    Probe("X6", "Memberships and attributes", anybody=extras.memberships),
+    Probe("X7", "Other sessions", anybody=extras.other_sessions),
+    Probe("X8", "What a pooled connection keeps", tenant=extras.left_behind),
+    Probe("X9", "Other plans", tenant=extras.other_plans),
+    Probe("X10", "A shadowed identity", tenant=extras.shadowed_identity),
+    Probe("X11", "pg_dump", tenant=extras.dumps),
+    Probe("X12", "Event triggers, slots and channels", anybody=extras.event_triggers),
+    Probe("X13", "A foreign key to hidden rows", tenant=extras.hidden_references),
 )

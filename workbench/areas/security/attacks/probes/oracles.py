@@ -103,38 +103,13 @@ class _stage:  # noqa: N801 - read as a function
 
 
 def estimates(scene: Scene, app: str, subject: Owned) -> Iterator[Attempt]:
-    """10: the planner's estimate for a value tells how common it is among all rows."""
-    a = scene.target.identities.a
-    found = _common_value(scene)
-    if found is None:
-        scene.left_out.append("probe 10: not applicable: no text column with a common value was analysed")
+    """10: the planner's estimate for a value, of the plan or of a scan in it, tells how common it is."""
+    found = [_estimated(scene, app, *candidate) for candidate in _common_values(scene)]
+    if found:
+        yield max(found, key=lambda each: (each.observed == "reached", each.rows or 0))
     else:
-        owned, column, value = found
-        with attacking(scene.target, app, a) as session:
-            common, absent = (
-                session.run(
-                    "oracles.estimate",
-                    table=owned.identifier,
-                    column=sql.Identifier("t", column),
-                    value=sql.Literal(each),
-                )
-                for each in (value, _ABSENT)
-            )
-            rows = _planned_rows(common)
-            yield attempt(
-                "10",
-                "the estimate for a common value",
-                app,
-                common,
-                reached=rows is not None and rows > (_planned_rows(absent) or 0) + 1,
-                declared="residual",
-                table=owned.name,
-                operation="select",
-                row="other",
-                rows=rows,
-                detail=f"rows={rows} for {column} = {value!r}, {_planned_rows(absent)} for an absent value",
-            )
-    with attacking(scene.target, app, a) as session:
+        scene.left_out.append("probe 10: not applicable: no text column with a common value was analysed")
+    with attacking(scene.target, app, scene.target.identities.a) as session:
         for owned in scene.owned:
             sent = session.run("oracles.statistics", {"schema": owned.name[0], "name": owned.name[1]})
             yield attempt(
@@ -150,26 +125,63 @@ def estimates(scene: Scene, app: str, subject: Owned) -> Iterator[Attempt]:
             )
 
 
-def _common_value(scene: Scene) -> tuple[Owned, str, str] | None:
-    secured = sorted(scene.owned, key=lambda each: not each.table.row_security)
-    for owned in secured:
-        found = scene.conn.execute(
+def _estimated(scene: Scene, app: str, owned: Owned, column: str, value: str) -> Attempt:
+    with attacking(scene.target, app, scene.target.identities.a) as session:
+        session.run("oracles.no_seqscans")
+        session.run("oracles.no_indexes")
+        common, absent = (
+            session.run(
+                "oracles.estimate",
+                table=owned.identifier,
+                column=sql.Identifier("t", column),
+                value=sql.Literal(each),
+            )
+            for each in (value, _ABSENT)
+        )
+    most, least = (max(plan_rows(each), default=0) for each in (common, absent))
+    return attempt(
+        "10",
+        "the estimate for a common value",
+        app,
+        common,
+        reached=most > least + 1,
+        declared="residual",
+        table=owned.name,
+        operation="select",
+        row="other",
+        rows=most,
+        detail=f"rows={most} for {column} = {value!r}, {least} for an absent value"
+        if common.accepted
+        else "",
+    )
+
+
+def _common_values(scene: Scene) -> list[tuple[Owned, str, str]]:
+    return [
+        (owned, column, value)
+        for owned in scene.owned
+        for column, value in scene.conn.execute(
             statement("oracles.common_values"),
             {"table": qualified_text(owned.name), "schema": owned.name[0], "name": owned.name[1]},
-        ).fetchone()
-        if found:
-            return owned, found[0], found[1]
-    return None
+        ).fetchall()
+    ]
+
+
+def plan_rows(sent: Sent, field: str = "Plan Rows") -> list[int]:
+    """The *field* of each node of the plan that an EXPLAIN (format json) gave; empty where it was refused."""
+    plans = sent.value if isinstance(sent.value, list) else json.loads(sent.value or "[]")
+    waiting, found = [each["Plan"] for each in plans], []
+    while waiting:
+        node = waiting.pop()
+        waiting += node.get("Plans", ())
+        if field in node:
+            found.append(int(node[field]))
+    return found
 
 
 def qualified_text(name: tuple[str, str]) -> str:
     """A table's name as a text for ``::regclass``; every part is quoted."""
     return ".".join('"' + part.replace('"', '""') + '"' for part in name)
-
-
-def _planned_rows(sent: Sent) -> int | None:
-    plan = sent.value if isinstance(sent.value, list) else json.loads(sent.value) if sent.value else None
-    return int(plan[0]["Plan"]["Plan Rows"]) if plan else None
 
 
 def unique_keys(scene: Scene, app: str, subject: Owned) -> Iterator[Attempt]:
@@ -266,10 +278,13 @@ def foreign_keys(scene: Scene, app: str, subject: Owned) -> Iterator[Attempt]:
                 operation=by,
                 row="own",
                 closed_by_constraint=True,
-                detail=f"{there.sqlstate or 'accepted'} for a row of another, "
-                f"{absent.sqlstate or 'accepted'} for an absent one",
+                detail=f"{_answer(there)} for a row of another, {_answer(absent)} for an absent one",
                 expected=frozenset({"22P02"}),
             )
+
+
+def _answer(sent: Sent) -> str:
+    return sent.sqlstate or f"{sent.rowcount} rows accepted"
 
 
 def _is_tenant_key(scene: Scene, table: Table, key: Constraint) -> bool:
@@ -328,7 +343,7 @@ def _update_reference(
     }
     return session.run(
         "oracles.link",
-        {"key": child.a[0]},
+        {"keys": list(child.a)},
         table=child.identifier,
         key=child.key,
         assignments=assignments(values),
@@ -354,7 +369,10 @@ def cascades(scene: Scene, app: str, subject: Owned) -> Iterator[Attempt]:
         and not _is_tenant_key(scene, table, key)
     ]
     if not tried:
-        scene.left_out.append("probe 13: not applicable: no cascading foreign key leads to an owned table")
+        scene.left_out.append(
+            "probe 13: not applicable to what is there: no cascading foreign key leads to an owned table"
+        )
+    yield from _later_cascades(scene, app)
     for child, key, parent in tried:
         owner = scene.owner_column(child.name)
         if owner is None:
@@ -370,7 +388,7 @@ def cascades(scene: Scene, app: str, subject: Owned) -> Iterator[Attempt]:
             values.pop(owner, None)
             linked = session.run(
                 "oracles.link",
-                {"key": child.b[0]},
+                {"keys": [child.b[0]]},
                 table=child.identifier,
                 key=child.key,
                 assignments=assignments(values),
@@ -393,6 +411,66 @@ def cascades(scene: Scene, app: str, subject: Owned) -> Iterator[Attempt]:
                 operation="delete",
                 row="other",
                 closed_by_constraint=True,
+            )
+
+
+def _later_cascades(scene: Scene, app: str) -> Iterator[Attempt]:
+    """A table that the owner makes later, whose cascading key has the owner's column or has not."""
+    parent = next(
+        (
+            each
+            for each in scene.owned
+            if scene.owner_column(each.name) and scene.may(app, each.name, "delete")
+        ),
+        None,
+    )
+    if parent is None:
+        scene.left_out.append(
+            f"probe 13: not applicable to a table made later: {app} deletes no rows of its own"
+        )
+        return
+    owner_column = scene.owner_column(parent.name) or ""
+    for name, with_owner in (("without the owner's column", False), ("with the owner's column", True)):
+        columns = tuple(dict.fromkeys((*((owner_column,) if with_owner else ()), *parent.keys)))
+        parts = {
+            "table": parent.identifier,
+            "columns": names(columns),
+            "owner": sql.Identifier(owner_column),
+            "key": parent.key,
+            "keys": names(parent.keys),
+        }
+        with staged(scene.target) as session:
+            session.run("oracles.scratch_schema")
+            session.run("oracles.give_schema", role=sql.Identifier(scene.actual_owner(parent.name)))
+            session.become(scene.actual_owner(parent.name), assume=False)
+            session.run("oracles.unique_for_child", **parts)
+            session.run("oracles.child", **parts)
+            made = session.run("oracles.child_key", **parts)
+            session.back()
+            values = {"key": parent.a[0], "identity": scene.target.identities.b}
+            sent = session.run("oracles.child_row", values, **parts) if made.accepted else made
+            reached = False
+            if sent.accepted:
+                session.become(app, scene.target.identities.a)
+                sent = session.run(
+                    "rows.delete", {"keys": [parent.a[0]]}, table=parent.identifier, key=parent.key
+                )
+                session.back()
+                reached = sent.rowcount > 0 and session.run("oracles.child_rows").value == 0
+            yield attempt(
+                "13",
+                f"delete that cascades to another's row by a key made later {name}",
+                app,
+                sent,
+                reached=reached,
+                declared="refused" if with_owner else "residual",
+                table=parent.name,
+                operation="delete",
+                row="other",
+                closed_by_constraint=True,
+                detail="the row of another is gone: such a key must hold the owner's column"
+                if reached
+                else "",
             )
 
 

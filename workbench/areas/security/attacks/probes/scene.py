@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -84,6 +85,19 @@ class Scene:
     @property
     def intent(self) -> Intent:
         return self.target.intent
+
+    @contextlib.contextmanager
+    def copy(self, label: str) -> Iterator[str]:
+        """The name of a copy of the target's database; nobody else may be connected to that."""
+        server = self.target.place.server
+        self.conn.close()
+        try:
+            with server.scratch_database(template=self.target.database, label=label) as name:
+                self.conn = server.connect(self.target.database)
+                yield name
+        finally:
+            if self.conn.closed:
+                self.conn = server.connect(self.target.database)
 
     @cached_property
     def catalog(self) -> Catalog:

@@ -155,7 +155,7 @@ def forging_functions(scene: Scene, trail: Trail) -> Iterator[Attempt]:
 
 def switched_off(scene: Scene, trail: Trail) -> Iterator[Attempt]:
     """32: the owner of a table switches its audit off; the registry must say so."""
-    for table, change in _changeable(scene, trail, most=3):
+    for table, change in changeable(scene, trail, most=3):
         name = (table.schema, table.name)
         for what in ("disable_triggers", "drop_triggers"):
             with staged(scene.target) as session:
@@ -204,7 +204,7 @@ def replica_role(scene: Scene, trail: Trail) -> Iterator[Attempt]:
                 "33", "set session_replication_role", role.name, sent, reached=sent.accepted, identity=""
             )
     superuser = scene.target.place.server.user
-    for table, change in _changeable(scene, trail, most=3):
+    for table, change in changeable(scene, trail, most=3):
         with staged(scene.target) as session:
             session.run("trail.replica")
             sent, entries = _entries_of(session, trail, change)
@@ -240,24 +240,24 @@ def truncations(scene: Scene, trail: Trail) -> Iterator[Attempt]:
 
 
 def partition_writes(scene: Scene, trail: Trail) -> Iterator[Attempt]:
-    """35 and 38: a partition written by its own name, and one that was detached before."""
-    leaves = [
-        (leaf, root)
-        for root in audited_tables(scene.intent, scene.catalog)
-        if root.kind == "partitioned table"
-        for leaf in scene.catalog.tables
-        if leaf.partition_of == (root.schema, root.name) and leaf.kind == "table"
-    ]
+    """35: a partition written by its own name, where statement triggers of the whole do not fire."""
     superuser = scene.target.place.server.user
-    if not leaves:
-        scene.left_out.append("probes 35 and 38: not applicable: no audited table has partitions")
-    for leaf, root in leaves[:3]:
+    for leaf, _ in _leaves(scene, "35"):
+        with staged(scene.target) as session:
+            change = find_change(scene, session, leaf)
+            if change is not None:
+                sent, entries = _entries_of(session, trail, change)
+                yield _recorded("35", "a partition written by its name", superuser, sent, entries, 1, leaf)
+
+
+def detached_partitions(scene: Scene, trail: Trail) -> Iterator[Attempt]:
+    """38: a partition that is detached and written then; the registry must say so."""
+    superuser = scene.target.place.server.user
+    for leaf, root in _leaves(scene, "38"):
         with staged(scene.target) as session:
             change = find_change(scene, session, leaf)
             if change is None:
                 continue
-            sent, entries = _entries_of(session, trail, change)
-            yield _recorded("35", "a partition written by its name", superuser, sent, entries, 1, leaf)
             session.run(
                 "trail.detach",
                 parent=name_of((root.schema, root.name)),
@@ -279,14 +279,28 @@ def partition_writes(scene: Scene, trail: Trail) -> Iterator[Attempt]:
             )
 
 
+def _leaves(scene: Scene, number: str) -> list[tuple[Table, Table]]:
+    """Up to three partitions of audited tables, each with its table."""
+    found = [
+        (leaf, root)
+        for root in audited_tables(scene.intent, scene.catalog)
+        if root.kind == "partitioned table"
+        for leaf in scene.catalog.tables
+        if leaf.partition_of == (root.schema, root.name) and leaf.kind == "table"
+    ]
+    if not found:
+        scene.left_out.append(f"probe {number}: not applicable: no audited table has partitions")
+    return found[:3]
+
+
 def exact_counts(scene: Scene, trail: Trail) -> Iterator[Attempt]:
     """36: one row changed in any way is one entry: by UPDATE, ON CONFLICT, MERGE, COPY and DELETE."""
     superuser = scene.target.place.server.user
-    for table, change in _changeable(scene, trail):
+    for table, change in changeable(scene, trail):
         with staged(scene.target) as session:
             sent, entries = _entries_of(session, trail, change)
             yield _recorded("36", "UPDATE of a row", superuser, sent, entries, 1, table)
-    for table, change in _changeable(scene, trail, most=3):
+    for table, change in changeable(scene, trail, most=3):
         assert table.primary_key is not None
         kept = [each.name for each in table.columns if not each.generated]
         for name, statement_name in (
@@ -412,7 +426,7 @@ def _changed_value(
         return sent, after - before
 
 
-def _changeable(scene: Scene, trail: Trail, *, most: int | None = None) -> Iterator[tuple[Table, Change]]:
+def changeable(scene: Scene, trail: Trail, *, most: int | None = None) -> Iterator[tuple[Table, Change]]:
     """The audited tables of which a row can be changed, and the change; what has none is told once."""
     if scene.changes is None:
         scene.changes = []

@@ -68,6 +68,21 @@ def _views_found(scene: Scene, app: str) -> Iterator[Attempt]:
         scene.left_out.append(
             "probe 7: not applicable to views that are there: none reads a table with owners"
         )
+    others = [key.strip("()") for owned in scene.owned for key in owned.b if len(key) > 6]
+    for schema, view, _kind in found:
+        with attacking(scene.target, app, scene.target.identities.a) as session:
+            sent = session.run("oracles.mentions", {"texts": others}, table=name_of((schema, view)))
+            yield attempt(
+                "7",
+                "a view that is there, for keys of another's rows",
+                app,
+                sent,
+                reached=bool(sent.value),
+                table=(schema, view),
+                operation="select",
+                row="other",
+                rows=sent.value,
+            )
     with attacking(scene.target, app) as session:
         for schema, view, _kind in found:
             sent = session.run("rows.count_all", table=name_of((schema, view)))
