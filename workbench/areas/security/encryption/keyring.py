@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NoReturn
 
@@ -94,7 +94,9 @@ class Keyring:
                     and target is self.provider
                 ):
                     continue
-                wrapped, wrapping_key = target.wrap(self._unwrapped(old), old.context)
+                plain = self._unwrapped(old)
+                wrapped, wrapping_key = target.wrap(plain, old.context)
+                _require_same(target, wrapped, old.context, plain)
                 pairs.append(
                     (old, replace(old, wrapped=wrapped, provider=target.name, wrapping_key=wrapping_key))
                 )
@@ -157,7 +159,9 @@ class Keyring:
         return any(each.identity == identity for each in self.table.all())
 
     def _made(self, purpose: Purpose, identity: str) -> OpenKey:
-        made = self.provider.generate(wrapping_context(purpose, identity))
+        context = wrapping_context(purpose, identity)
+        made = self.provider.generate(context)
+        _require_same(self.provider, made.wrapped, context, made.plain)
         key_id = key_id_of(made.plain, purpose, identity)
         try:
             self.table.add(
@@ -206,3 +210,9 @@ class Keyring:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a keyring is not written anywhere: open one in the other process")
+
+
+def _require_same(provider: KeyProvider, wrapped: bytes, context: Mapping[str, str], plain: bytes) -> None:
+    """KeyUnavailable where a key does not come back: better now than when its values are read."""
+    if provider.unwrap(wrapped, context) != plain:
+        raise KeyUnavailable(f"{provider.name} gave back another key than it was given: nothing was stored")

@@ -41,8 +41,9 @@ class AwsKms:
         return bytes(opened["Plaintext"])
 
     def destroy(self, key_id: str) -> str:
-        self._call("disable_key", KeyId=key_id)
-        planned = self._call("schedule_key_deletion", KeyId=key_id, PendingWindowInDays=7)
+        own = key_id.rpartition(":key/")[2]  # neither operation reaches another account, so the id will do
+        self._call("disable_key", KeyId=own)
+        planned = self._call("schedule_key_deletion", KeyId=own, PendingWindowInDays=7)
         return (
             f"unusable at once, deleted by the service on {planned['DeletionDate']:%Y-%m-%d} unless cancelled"
         )

@@ -56,8 +56,9 @@ class VaultTransit:
         return made["ciphertext"].encode(), self.key_id
 
     def unwrap(self, wrapped: bytes, context: Mapping[str, str]) -> bytes:
+        ciphertext = wrapped.decode("ascii", "replace")
         opened = self._call(
-            "decrypt_data", name=self.key_id, ciphertext=wrapped.decode(), associated_data=_bound(context)
+            "decrypt_data", name=self.key_id, ciphertext=ciphertext, associated_data=_bound(context)
         )["data"]
         return base64.b64decode(opened["plaintext"])
 
