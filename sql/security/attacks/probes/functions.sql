@@ -65,6 +65,9 @@ as 'begin raise notice ''ran as %'', current_user; return ''ran as '' || current
 create temporary view wb_settings as
 select pg_temp.who() as value;
 
+-- statement: show_shadow
+grant select on {name} to public;
+
 -- statement: shadow_path
 select pg_catalog.set_config('search_path', %(path)s, true);
 

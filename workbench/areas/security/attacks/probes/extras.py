@@ -373,7 +373,7 @@ def dumps(scene: Scene, app: str, subject: Owned) -> Iterator[Attempt]:
     """X11: pg_dump as the application's login, without and with row security."""
     server = scene.target.place.server
     program = server.binaries.path("pg_dump")
-    hidden = {key.strip("()").strip('"') for key in subject.b}
+    hidden, mine = ({key.strip("()").strip('"') for key in keys} for keys in (subject.b, subject.a))
     for options in ((), ("--enable-row-security",)):
         with contextlib.closing(scene.target.connect(app, scene.target.identities.a)) as conn:
             values = {
@@ -399,9 +399,11 @@ def dumps(scene: Scene, app: str, subject: Owned) -> Iterator[Attempt]:
             timeout=_TIMEOUT_S,
             stdin=subprocess.DEVNULL,
         )
+        own = sum(any(line.startswith(key + "\t") for key in mine) for line in done.stdout.splitlines())
         seen = sum(any(line.startswith(key + "\t") for key in hidden) for line in done.stdout.splitlines())
-        said = next((line for line in done.stderr.splitlines() if "ERROR" in line or "error" in line), "")
-        by_security = "row-level security" in said or "permission denied" in said
+        said = next((line for line in done.stderr.splitlines() if "error" in line.lower()), "")
+        said = said.replace(scene.target.database, "target_database").replace(server.host, "socket")
+        by_security = any(each in said for each in ("row-level security", "permission denied", "lack SELECT"))
         refused = ("42501" if by_security else "?????") if done.returncode else ""
         yield attempt(
             "X11",
@@ -417,6 +419,7 @@ def dumps(scene: Scene, app: str, subject: Owned) -> Iterator[Attempt]:
             operation="select",
             row="other",
             rows=seen,
+            detail=said or f"{own} own rows and {seen} of another",
         )
 
 

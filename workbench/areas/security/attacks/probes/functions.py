@@ -57,6 +57,7 @@ def definers(scene: Scene) -> Iterator[Attempt]:
                 sent = session.run("functions.who")
                 if sent.accepted:
                     session.run("functions.shadow_table")
+                    session.run("functions.show_shadow", name=sql.Identifier("wb_settings"))
                     session.run("functions.shadow_path", {"path": "pg_temp, wb_probe"})
                     sent = session.run("functions.call")
                 yield attempt(
@@ -115,6 +116,7 @@ def _call_shadowed(
     if session.run("functions.who").accepted:
         for relation in relations:
             session.run("functions.shadow_relation", name=sql.Identifier(relation))
+            session.run("functions.show_shadow", name=sql.Identifier(relation))
         session.run("functions.shadow_path", {"path": "pg_temp"})
     arguments = sql.SQL(", ").join(sql.SQL("null::" + each) for each in types)
     verb = sql.SQL("call {}({})") if kind == "p" else sql.SQL("select {}({})")

@@ -157,9 +157,11 @@ def _estimated(scene: Scene, app: str, owned: Owned, column: str, value: str) ->
 
 
 def _common_values(scene: Scene) -> list[tuple[Owned, str, str]]:
+    """Tables, columns and common values; of tables with row security where any has it."""
+    secured = [each for each in scene.owned if each.table.row_security]
     return [
         (owned, column, value)
-        for owned in scene.owned
+        for owned in secured or scene.owned
         for column, value in scene.conn.execute(
             statement("oracles.common_values"),
             {"table": qualified_text(owned.name), "schema": owned.name[0], "name": owned.name[1]},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import io
 from collections.abc import Iterator, Mapping
@@ -26,6 +27,7 @@ _MARK = "-- statement: "
 # refusals by privilege or policy; 0A000 is COPY FROM under row security, 2F003 dblink without a password
 _REFUSALS = frozenset({"42501", "0A000", "2F003", "28000", "28P01", "38003"})
 _LONGEST = 400
+_MOST_NOTICES = 100_000
 
 
 @cache
@@ -145,7 +147,7 @@ class Session:
     def _answer(
         self, query: sql.Composable | str, parameters: Mapping[str, Any] | None, *, within: bool
     ) -> Sent:
-        self.conn.notices.clear()
+        self.conn.notices = collections.deque(maxlen=_MOST_NOTICES)  # type: ignore[assignment]  # a list keeps 50
         with self.conn.cursor() as cur:
             try:
                 cur.execute(query, parameters)

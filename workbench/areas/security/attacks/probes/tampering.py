@@ -38,7 +38,8 @@ def tampered_entries(scene: Scene, trail: Trail) -> Iterator[Attempt]:
     change = changes[0][1]
     if scene.target.design is None:
         with staged(scene.target) as session:
-            change.send(session)
+            for _, each in changeable(scene, trail):
+                each.send(session)
             yield from _tampered(session, trail, roles, None)
         return
     try:
@@ -76,7 +77,7 @@ def _tampered(session: Session, trail: Trail, roles: list[str], anchor: Anchor |
                     step,
                     {"value": "somebody else"},
                     log=trail.log,
-                    column=sql.Identifier("actor" if anchor else "action"),
+                    column=sql.Identifier("actor" if anchor else "table_name"),
                     schema=sql.Identifier(trail.schema),
                 )
                 if not sent.accepted:
