@@ -16,6 +16,8 @@ class AwsKms:
     Login and region are boto3's own affair (environment, profile, role); *options* go to its client, such
     as ``region_name`` or ``endpoint_url``. The context is the service's encryption context, which stands in
     clear in CloudTrail. Raises FeatureUnavailable without boto3.
+
+    Tested through the real client against moto's KMS over HTTP, not against AWS.
     """
 
     name = "AWS KMS"

@@ -18,6 +18,8 @@ class GcpKms:
     *key* is its resource name, ``projects/…/locations/…/keyRings/…/cryptoKeys/…``. Login is the client's own
     affair; *options* go to it. The service makes no data keys: they are made here and wrapped there. The
     context is the additional authenticated data. Raises FeatureUnavailable without google-cloud-kms.
+
+    Tested through the real client against a gRPC server that does real AES-GCM, not against Google Cloud.
     """
 
     name = "Google Cloud KMS"
