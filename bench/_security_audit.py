@@ -7,6 +7,7 @@ turns, so that a slow moment of the machine meets all. CPU is the server process
 
 from __future__ import annotations
 
+import contextlib
 import statistics
 import time
 from collections import defaultdict
@@ -18,10 +19,11 @@ from typing import Any
 from psycopg2 import sql as composing
 
 from workbench import sql
-from workbench.areas.security.audit import audit_parts
+from workbench.areas.security.audit import audit_parts, seal, verify
 from workbench.areas.security.intent.model import AuditIntent, Intent, RoleIntent
 from workbench.catalog.reflect import reflect
 from workbench.engines.postgres import Connection, Server
+from workbench.engines.server import scratch_name
 from workbench.errors import FeatureUnavailable
 
 Row = dict[str, Any]
@@ -49,39 +51,53 @@ def rows(
     server: Server, *, count: int = ROWS, one_by_one: int = ONE_BY_ONE, rounds: int = ROUNDS
 ) -> list[Row]:
     """The benchmark's rows. Raises FeatureUnavailable where the server's processes cannot be seen."""
-    with server.scratch_database(label="bench") as name, server.session(name) as conn:
-        _prepare(conn, count)
+    with (
+        _audit_owner(server) as owner,
+        server.scratch_database(label="bench") as name,
+        server.session(name) as conn,
+    ):
+        _prepare(conn, owner, count)
+        bulk = _measured(conn, rounds, lambda table: _bulk(conn, table), count)
+        single = _measured(conn, rounds, lambda table: _one_by_one(conn, table, one_by_one), one_by_one)
+        evidence = _evidence(conn)
+    return [*_bulk_rows(bulk), *_single_rows(single), *evidence]
+
+
+@contextlib.contextmanager
+def _audit_owner(server: Server) -> Iterator[str]:
+    """A role for the time of the run; roles are the whole cluster's, so its name is new."""
+    name = scratch_name("audit")
+    role = composing.Identifier(name)
+    with server.session() as conn:
+        conn.execute(composing.SQL("create role {}").format(role))
         try:
-            bulk = _measured(conn, rounds, lambda table: _bulk(conn, table), count)
-            single = _measured(conn, rounds, lambda table: _one_by_one(conn, table, one_by_one), one_by_one)
+            yield name
         finally:
-            _take_off(conn)
-    return [*_rows("bulk update", bulk, single), *_single_rows(single)]
+            conn.execute(composing.SQL("drop role {}").format(role))
 
 
-def _intent() -> Intent:
-    tables = (("public", "by_statement"), ("public", "by_row"))
-    owner = RoleIntent("wb_bench_audit", "audit owner")
-    return Intent("bench", (owner,), (), audit=AuditIntent(tables, by_row=tables[1:]))
-
-
-def _prepare(conn: Connection, count: int) -> None:
+def _prepare(conn: Connection, owner: str, count: int) -> None:
     conn.execute(sql.read("security/audit/bench_tables.sql"), {"rows": count})
-    _drop_role(conn)
-    conn.execute("create role wb_bench_audit")
-    for part in audit_parts(_intent(), reflect(conn)):
+    tables = (("public", "by_statement"), ("public", "by_row"))
+    audit = AuditIntent(tables, by_row=tables[1:])
+    intent = Intent("bench", (RoleIntent(owner, "audit owner"),), (), audit=audit)
+    for part in audit_parts(intent, reflect(conn)):
         conn.execute(part.apply)
     conn.execute("vacuum analyze")
 
 
-def _take_off(conn: Connection) -> None:
-    conn.execute("drop schema audit cascade")
-    _drop_role(conn)
-
-
-def _drop_role(conn: Connection) -> None:
-    """The role of a run that was killed may still be there."""
-    conn.execute("drop role if exists wb_bench_audit")
+def _evidence(conn: Connection) -> list[Row]:
+    """What it takes to seal all the entries of the run, and to compute the seals again."""
+    began = time.monotonic()
+    anchor = seal(conn)
+    sealed_s = time.monotonic() - began
+    began = time.monotonic()
+    tampering = verify(conn, [anchor])
+    verified_s = time.monotonic() - began
+    return [
+        _plain(f"audit: {anchor.entries:,} entries sealed", anchor.entries / sealed_s, "entries/s"),
+        _plain("audit: and verified", anchor.entries / verified_s, "entries/s", ok=not tampering),
+    ]
 
 
 def _bulk(conn: Connection, table: composing.Identifier) -> None:
@@ -136,7 +152,8 @@ def _cpu_ns(conn: Connection) -> int:
     return int(path.read_text().split()[0])
 
 
-def _rows(what: str, bulk: dict[str, Cost], single: dict[str, Cost]) -> list[Row]:
+def _bulk_rows(bulk: dict[str, Cost]) -> list[Row]:
+    what = "bulk update"
     own = {kind: cost.cpu_us - bulk["no audit"].cpu_us for kind, cost in bulk.items()}
     naive = own[PEER]
     found = [_speed(what, kind, cost) for kind, cost in bulk.items()]
@@ -165,15 +182,20 @@ def _single_rows(single: dict[str, Cost]) -> list[Row]:
 
 
 def _speed(what: str, kind: str, cost: Cost) -> Row:
+    return _plain(f"audit, {what}: {kind}, {cost.cpu_us:.1f} µs of CPU a row", cost.rows_per_s, "rows/s")
+
+
+def _plain(benchmark: str, value: float, unit: str, *, ok: bool = True) -> Row:
+    """A figure without a peer."""
     return {
-        "benchmark": f"audit, {what}: {kind}, {cost.cpu_us:.1f} µs of CPU a row",
-        "value": round(cost.rows_per_s),
-        "unit": "rows/s",
+        "benchmark": benchmark,
+        "value": round(value),
+        "unit": unit,
         "peer": "",
         "peer_value": None,
         "ratio": None,
         "limit": None,
-        "ok": True,
+        "ok": ok,
     }
 
 

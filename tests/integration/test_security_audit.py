@@ -408,6 +408,22 @@ def test_columns_that_come_and_go_are_logged_at_once(trail: Trail) -> None:
         assert trail.entries("old_values")[-1] == ({"b": "b", "c": "c"},)
 
 
+def test_another_way_of_auditing_takes_the_place_of_the_first(trail: Trail) -> None:
+    """From statement to row and back, whole and partitioned: each row is logged once, and no gap is left."""
+    trail.deployer.execute(
+        "create table s.t (id int primary key); create table s.p (id int primary key) partition by range (id)"
+    )
+    trail.deployer.execute("create table s.p1 partition of s.p default")
+    for by_row, truncate in (((), "rows"), (("t", "p"), "logged"), ((), "refused"), (("t", "p"), "rows")):
+        trail.watch("t", "p", by_row=by_row, truncate=truncate)
+        assert trail.gaps() == []
+        before = len(trail.entries())
+        trail.writer.execute(
+            "insert into s.t values (1); insert into s.p1 values (1); delete from s.p; delete from s.t"
+        )
+        assert len(trail.entries()) == before + 4
+
+
 def test_inheritance_is_audited_by_row(trail: Trail) -> None:
     """A statement trigger would cut a child's rows to the parent's columns, so both have the row trigger."""
     trail.deployer.execute(

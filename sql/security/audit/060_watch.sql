@@ -28,6 +28,24 @@ begin
         where c.relkind in ('r', 'p')
         order by c.oid <> relation, c.oid::regclass::text collate "C"
     loop
+        -- what another way of auditing left would log each row twice
+        for event in
+            select g.tgname as name
+            from pg_trigger g
+            join pg_proc p on p.oid = g.tgfoid
+            where g.tgrelid = member.name
+                and p.pronamespace = {audit_namespace}::regnamespace
+                and g.tgparentid = 0
+                and g.tgname <> all (
+                    array['audit_truncate']
+                    || case when by_row then array['audit_row']
+                        else array['audit_insert', 'audit_update', 'audit_delete'] end
+                    || case when truncation = 'rows' then array['audit_truncated_rows'] else array[]::text[] end
+                )
+            order by g.tgname
+        loop
+            execute format('drop trigger %I on %s', event.name, member.name);
+        end loop;
         if by_row and member.is_root then
             -- the server gives each partition its copy
             key_columns := coalesce((select k.key_columns from {audit}.key_of(member.name) k), array[]::text[]);

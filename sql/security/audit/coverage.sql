@@ -80,6 +80,18 @@ judged as (
     left join pg_catalog.pg_proc f on f.oid = g.tgfoid
     left join lateral {audit}.key_of(x.relation_id) k on true
     union all
+    select m.schema_name, m.table_name, m.relation_id::pg_catalog.regclass::text, g.tgname, 'not declared'
+    from members m
+    join pg_catalog.pg_trigger g on g.tgrelid = m.relation_id
+    join pg_catalog.pg_proc p on p.oid = g.tgfoid
+    join trail t on t.namespace_id = p.pronamespace
+    where not exists (
+        select
+        from expected x
+        where x.relation_id = m.relation_id
+            and x.trigger_name = g.tgname
+    )
+    union all
     select d.schema_name, d.table_name, d.schema_name || '.' || d.table_name, 'table', 'gone'
     from declared d
     where d.root_id is null
