@@ -39,7 +39,7 @@ class RoleIntent:
     identified: Identification = "none"
     existing: bool = False
     connection_limit: int | None = None
-    line: int | None = None
+    line: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class RowOwner:
     parent: TableName | None = None
     columns: tuple[str, ...] = ()
     parent_columns: tuple[str, ...] = ()
-    line: int | None = None
+    line: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Rule:
     rows: Rows = "all"
     where: str | None = None
     columns: tuple[str, ...] | None = None
-    line: int | None = None
+    line: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class Label:
     seen_by: tuple[str, ...] = ()
     audited: Literal["kept", "redacted", "omitted"] = "redacted"
     encrypted: bool = False
-    line: int | None = None
+    line: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class AuditIntent:
     retention_months: int = 24
     schema: str = "audit"
     truncate: Truncation = "logged"
-    line: int | None = None
+    line: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ class Identity:
     column: str
     type: str
     token_lifetime_s: int = 900
-    line: int | None = None
+    line: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,9 @@ class Intent:
     """Who may do what. *name* marks the roles and objects of the design; *path* is for messages.
 
     *schema* is where the design's own functions live. *never* are prohibitions: a rule that allows what
-    one of them forbids is a contradiction, and so is an inheritance that would.
+    one of them forbids is a contradiction, and so is an inheritance that would. *notes* say of a derived
+    intent what was guessed and from what, by a key: () for the whole, ("role", name), ("rule", number from
+    0), ("owner", schema, table), ("label", name), ("identity",), ("audit",).
     """
 
     name: str
@@ -136,7 +138,8 @@ class Intent:
     audit: AuditIntent | None = None
     identity: Identity | None = None
     schema: str = "access"
-    path: str = ""
+    path: str = field(default="", compare=False)
+    notes: Mapping[tuple[str, ...], str] = field(default_factory=dict, compare=False)
 
     def role(self, name: str) -> RoleIntent:
         """The role *name*; KeyError where there is none."""

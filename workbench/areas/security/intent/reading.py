@@ -182,7 +182,7 @@ class _Builder:
         return Identity(
             (table.schema, table.name),
             column,
-            section.type or stored,
+            section.type or table.column(column).base_type,
             lifetime_s,
             self.document.line("identity"),
         )
