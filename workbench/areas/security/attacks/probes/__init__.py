@@ -7,7 +7,10 @@ from collections.abc import Collection
 from workbench.areas.security.attacks.model import Attempt
 from workbench.areas.security.attacks.probes.catalogue import PROBES
 from workbench.areas.security.attacks.probes.scene import Scene
+from workbench.areas.security.attacks.probes.story import Chapter, leak_story
 from workbench.areas.security.trial.model import Target
+
+__all__ = ["PROBES", "Chapter", "leak_story", "probe_attempts"]
 
 
 def probe_attempts(

@@ -225,7 +225,6 @@ def _rights_nobody_needs(scene: Scene, role: str) -> Iterator[Attempt]:
                 reached=bool(found),
                 identity="",
                 operation=privilege,
-                rows=len(found),
                 detail=_some(found),
             )
 

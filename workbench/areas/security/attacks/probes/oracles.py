@@ -62,10 +62,8 @@ def leaky_functions(scene: Scene, app: str, subject: Owned) -> Iterator[Attempt]
 
 
 def _leaked(name: str, role: str, sent: Sent, owned: Owned) -> Attempt:
-    hidden = set(owned.b)
-    seen = sum(
-        notice.partition("leaked ")[2].strip() in hidden for notice in sent.notices if "leaked " in notice
-    )
+    printed = {each.partition("leaked ")[2].strip() for each in sent.notices if "leaked " in each}
+    seen, own = len(printed & set(owned.b)), len(printed & set(owned.a))
     return attempt(
         "8",
         name,
@@ -76,7 +74,7 @@ def _leaked(name: str, role: str, sent: Sent, owned: Owned) -> Attempt:
         operation="select",
         row="other",
         rows=seen if sent.accepted else None,
-        detail=f"{seen} hidden rows printed" if sent.accepted else "",
+        detail=f"{seen} hidden rows and {own} own ones printed" if sent.accepted else "",
     )
 
 

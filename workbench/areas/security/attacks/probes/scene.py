@@ -202,10 +202,12 @@ class Scene:
 
     @cached_property
     def subject(self) -> Owned | None:
-        """The owned table that most can be done to, with row security if any table has it."""
+        """The owned table that most other tables belong through, with row security if any has it."""
+        parents = [owner.parent for owner in self.intent.owners.values()]
         direct = [each for each in self.owned if self.intent.owners[each.name].column]
         secured = [each for each in direct if each.table.row_security]
-        return next(iter(secured or direct or self.owned), None)
+        found = secured or direct or self.owned
+        return max(found, key=lambda each: parents.count(each.name), default=None)
 
     def owner_column(self, table: TableName) -> str | None:
         return self.intent.owners[table].column if table in self.intent.owners else None
