@@ -11,6 +11,7 @@ from pathlib import Path
 import psycopg2.errors
 from psycopg2 import sql
 
+from workbench.areas.security.leaks.files import folder, parts
 from workbench.areas.security.leaks.model import Content, PlaceReader, Places
 from workbench.engines.postgres import Connection, Server
 from workbench.errors import EngineError, FeatureUnavailable
@@ -18,7 +19,6 @@ from workbench.sql import fetch, read
 
 _PAGE = 8192
 _SHORT_HEADER, _LONG_HEADER = 24, 40  # of a page of the write-ahead log; the first page of a segment: long
-_PART, _OVERLAP = 1 << 24, 1 << 12
 
 
 @dataclass(frozen=True)
@@ -96,14 +96,14 @@ class PostgresGround:
             if each["place"] == place:
                 first = self.data / each["path"]
                 for file in [first, *sorted(first.parent.glob(f"{first.name}.*"))]:
-                    yield from _parts(file, each["name"])
+                    yield from parts(file, each["name"])
 
     def _statistics(self) -> Content:
         yield from self._query("statistics")
         yield from self._relations("statistics")
 
     def _server_log(self) -> Content:
-        yield from _parts(self.log, self.log.name)
+        yield from parts(self.log, self.log.name)
 
     def _statements(self) -> Content:
         try:
@@ -135,18 +135,11 @@ class PostgresGround:
     def _temporary(self) -> Content:
         for file in sorted(self.data.glob("base/pgsql_tmp/**/*")):
             if file.is_file():
-                yield from _parts(file, file.name)
+                yield from parts(file, file.name)
 
     def _report(self) -> Content:
         assert self.report is not None
         yield from folder(self.report)
-
-
-def folder(path: Path) -> Content:
-    """Every file of a folder."""
-    for file in sorted(path.rglob("*")):
-        if file.is_file():
-            yield from _parts(file, str(file.relative_to(path)))
 
 
 def without_page_headers(segment: bytes) -> bytes:
@@ -161,15 +154,3 @@ def _rows(conn: Connection, schema: str, table: str) -> Content:
     statement = sql.SQL("select pg_catalog.to_json(t)::text from {} t").format(sql.Identifier(schema, table))
     rows: Iterator[tuple[str]] = iter(conn.execute(statement).fetchall())
     yield f"{schema}.{table}", "\n".join(text for (text,) in rows).encode()
-
-
-def _parts(file: Path, name: str) -> Content:
-    """A file in parts that overlap, so that nothing is cut in two; nothing of a file that is gone."""
-    try:
-        with file.open("rb") as content:
-            before = b""
-            while part := content.read(_PART):
-                yield name, before + part
-                before = part[-_OVERLAP:]
-    except FileNotFoundError:
-        return
