@@ -50,6 +50,7 @@ _BATCH_BYTES = 4 << 20
 _EXPLAINED = frozenset(["aggregate", "count", "find"])
 _READS = _EXPLAINED | {"buildInfo", "collStats", "connectionStatus", "dbStats", "explain", "hello"}
 _READS |= {"listCollections", "listDatabases", "listIndexes", "profile"}
+_READS |= {"getCmdLineOpts", "getParameter", "rolesInfo", "usersInfo"}  # how it was started, who may do what
 _REFUSED = {
     "$out": "it writes",
     "$merge": "it writes",
@@ -373,6 +374,8 @@ def require_read(command: Mapping[str, Any]) -> None:
         raise BadInput(f"{name!r} is not among the commands that a named database is read with")
     if name == "profile" and command["profile"] != -1:
         raise BadInput("the profiler of a named database is asked for its level and not changed")
+    if name == "usersInfo" and command.get("showCredentials"):
+        raise BadInput("the verifiers of passwords are not asked for")
     if name == "explain":
         explained_name = next(iter(command["explain"]), "")
         if explained_name not in _EXPLAINED:

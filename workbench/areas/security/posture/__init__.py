@@ -3,10 +3,13 @@
 from workbench.areas.security.posture.as_found import as_found_copy, prove_posture
 from workbench.areas.security.posture.checks import Check, checks
 from workbench.areas.security.posture.model import STATES, Control, PostureReview
+from workbench.areas.security.posture.mongodb import review_mongodb_posture
+from workbench.areas.security.posture.mongodb_checks import CHECKS as MONGODB_CHECKS
 from workbench.areas.security.posture.proving import prove_findings
 from workbench.areas.security.posture.review import review_connection, review_posture
 
 __all__ = [
+    "MONGODB_CHECKS",
     "STATES",
     "Check",
     "Control",
@@ -16,5 +19,6 @@ __all__ = [
     "prove_findings",
     "prove_posture",
     "review_connection",
+    "review_mongodb_posture",
     "review_posture",
 ]
