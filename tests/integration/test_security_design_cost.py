@@ -1,4 +1,4 @@
-"""What row security costs is measured on the design's own policies, and every variant gives the same answer."""
+"""What row security costs is measured on the design itself, and every variant gives the same answer."""
 
 from __future__ import annotations
 

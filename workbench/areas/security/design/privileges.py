@@ -17,7 +17,6 @@ from workbench.areas.security.intent.model import OPERATIONS, Operation, TableNa
 from workbench.catalog.model import Table, qualified
 
 _OPTION = raw(" with grant option")
-_ROW_PRIVILEGES = raw("all")
 
 
 def takers(draft: Draft) -> tuple[str, ...]:
@@ -257,42 +256,70 @@ def _granted(draft: Draft, role: str) -> Iterator[tuple[Table, Operation, tuple[
         name = (table.schema, table.name)
         for operation in OPERATIONS:
             columns = draft.columns(role, name, operation)
-            if columns is not None and not _holds_everybodys_rows(draft, table):
+            if columns is not None and not _shows_everybodys_rows(draft, table):
                 yield table, operation, columns
 
 
-def _holds_everybodys_rows(draft: Draft, table: Table) -> bool:
-    """Whether *table* is a materialized view of rows that row security hides."""
-    return table.kind == "materialized view" and bool(
-        set(draft.found.view_bases.get((table.schema, table.name), {})) & draft.under_row_security
-    )
+def _shows_everybodys_rows(draft: Draft, table: Table) -> bool:
+    """Whether the rules restrict rows that no row security binds: of a foreign table, or materialized."""
+    name = (table.schema, table.name)
+    if table.kind == "foreign table":
+        return name in draft.under_row_security
+    bases = set(draft.found.view_bases.get(name, {}))
+    return table.kind == "materialized view" and bool(bases & draft.under_row_security)
 
 
 def _usage(draft: Draft) -> Iterator[Part]:
+    """USAGE where a table is granted, and where the types of its columns are: their operators live there."""
     users: dict[str, list[str]] = defaultdict(list)
+    holding: set[str] = set()
     for role in draft.users:
-        for schema in sorted({table.schema for table, _, _ in _granted(draft, role.name)}):
+        tables = {(table.schema, table.name): table for table, _, _ in _granted(draft, role.name)}
+        holding |= {schema for schema, _ in tables}
+        wanted = {schema for schema, _ in tables} | {
+            schema for table in tables.values() for schema in _type_schemas(draft, table)
+        }
+        for schema in sorted(wanted):
             if not any(above in users[schema] for above in draft.inherited[role.name]):
                 users[schema].append(role.name)
     for schema, names in sorted(users.items()):
         object_ = composed.Identifier(schema)
         granted = _grant("usage", "schema", object_, names)
         revoked = _revoke("usage", "schema", object_, names)
+        if not _may_grant(draft, schema):
+            continue
+        mutations = (
+            draft.mutation("usage revoked", revoked, granted),
+            draft.mutation(
+                "create granted",
+                _grant("create", "schema", object_, names),
+                _revoke("create", "schema", object_, names),
+            ),
+        )
         yield Part(
             "grant",
             f"usage of schema {qualified(schema)}",
             granted,
             revoked,
             "Names in the schema can be looked up, and nothing created",
-            mutations=(
-                draft.mutation("usage revoked", revoked, granted),
-                draft.mutation(
-                    "create granted",
-                    _grant("create", "schema", object_, names),
-                    _revoke("create", "schema", object_, names),
-                ),
-            ),
+            mutations=mutations if schema in holding else (),
         )
+
+
+def _type_schemas(draft: Draft, table: Table) -> Iterator[str]:
+    """The schemas of the types of *table*'s columns."""
+    for schema in (each.name for each in draft.found.schemas):
+        prefix = f"{qualified(schema)}."
+        if any(each.type.startswith(prefix) or each.base_type.startswith(prefix) for each in table.columns):
+            yield schema
+
+
+def _may_grant(draft: Draft, schema: str) -> bool:
+    """Whether the schema is the deployer's or the design's; of another's, PUBLIC's right is left as it is."""
+    if schema in draft.schemas or draft.found.superuser:
+        return True
+    ours = {draft.found.deployer, *(each.name for each in draft.roles)}
+    return any(each.name == schema and each.owner in ours for each in draft.found.schemas)
 
 
 def _tables(draft: Draft) -> Iterator[Part]:
@@ -455,20 +482,19 @@ def _keeper(draft: Draft) -> Iterator[Part]:
     needs = {name: set(operations) for name, operations in keeper_needs(draft).items()}
     for parent in parents(draft):
         needs.setdefault(parent, set()).add("select")
-    for schema in sorted(
-        {schema for schema, _ in needs}
-        | {each.name for each in draft.found.schemas if each.extensions and needs}
-    ):
-        if schema in draft.schemas or any(each.name == schema for each in draft.found.schemas):
-            object_ = composed.Identifier(schema)
-            yield Part(
-                "grant",
-                f"usage of schema {qualified(schema)} to {draft.keeper}",
-                _grant("usage", "schema", object_, (draft.keeper,)),
-                _revoke("usage", "schema", object_, (draft.keeper,)),
-                "Trigger functions name what is in it",
-                role=draft.keeper,
-            )
+    extensions = {each.name for each in draft.found.schemas if each.extensions} if needs else set()
+    for schema in sorted({schema for schema, _ in needs} | extensions):
+        if not _may_grant(draft, schema):
+            continue
+        object_ = composed.Identifier(schema)
+        yield Part(
+            "grant",
+            f"usage of schema {qualified(schema)} to {draft.keeper}",
+            _grant("usage", "schema", object_, (draft.keeper,)),
+            _revoke("usage", "schema", object_, (draft.keeper,)),
+            "Trigger functions name what is in it",
+            role=draft.keeper,
+        )
     for name in sorted(needs):
         object_ = composed.Identifier(*name)
         order = [each for each in OPERATIONS if each in needs[name]]

@@ -117,7 +117,7 @@ def row_security_parts(draft: Draft) -> Iterator[Part]:
             continue
         if table.kind == "foreign table":
             draft.remarks.append(
-                f"{table.qualified} is a foreign table, which has no row security: grant it to nobody"
+                f"{table.qualified} is a foreign table, which has no row security: it is granted to nobody"
             )
             continue
         policies = list(_policies(draft, table))
