@@ -132,7 +132,7 @@ def _owner_problems(intent: Intent, catalog: Catalog) -> Iterator[Problem]:
             )
         elif owner.column is not None:
             identity = catalog.table(*intent.identity.table).column(intent.identity.column)
-            if not _comparable(table.column(owner.column), identity):
+            if not comparable(table.column(owner.column), identity):
                 yield Problem(
                     line,
                     f"{qualified(*owner.table, owner.column)} is of type {table.column(owner.column).type}, "
@@ -158,7 +158,7 @@ def _parent_problems(
         )
         return
     for mine, theirs in zip(owner.columns, owner.parent_columns, strict=True):
-        if not _comparable(table.column(mine), parent.column(theirs)):
+        if not comparable(table.column(mine), parent.column(theirs)):
             yield Problem(
                 line,
                 f"{qualified(*owner.table, mine)} and {qualified(*parent_name, theirs)} are of different "
@@ -166,7 +166,8 @@ def _parent_problems(
             )
 
 
-def _comparable(one: Column, other: Column) -> bool:
+def comparable(one: Column, other: Column) -> bool:
+    """Whether two columns can be equal: of one type, or both whole numbers, or both texts."""
     types = {one.base_type.partition("(")[0], other.base_type.partition("(")[0]}
     return len(types) == 1 or types <= _INTEGERS or types <= _TEXTS
 

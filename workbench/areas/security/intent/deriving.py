@@ -13,6 +13,7 @@ from workbench.areas.security.access.model import (
     PrivilegeFact,
     RoleFact,
 )
+from workbench.areas.security.intent.checks import comparable
 from workbench.areas.security.intent.drafting import (
     Draft,
     RuleDraft,
@@ -23,6 +24,7 @@ from workbench.areas.security.intent.drafting import (
 )
 from workbench.areas.security.intent.model import (
     OPERATIONS,
+    Identity,
     Intent,
     Operation,
     RoleIntent,
@@ -74,11 +76,12 @@ def intent_name(catalog: Catalog, facts: AccessFacts) -> str:
 
 @dataclass
 class _Found:
-    """What the facts say, by role and table; *remarks* is what could not be taken over."""
+    """What the facts say, by role and table; *told* is what could not be taken over:
+    what stands before and behind the names of the tables."""
 
     catalog: Catalog
     facts: AccessFacts
-    remarks: list[str] = field(default_factory=list)
+    told: dict[tuple[str, str], list[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.tables = {
@@ -98,20 +101,20 @@ class _Found:
     def _note_privilege(self, fact: PrivilegeFact) -> None:
         name, what = (fact.schema, fact.name), qualified(fact.schema, fact.name)
         if fact.grantee == PUBLIC:
-            self.remarks.append(
-                f"PUBLIC, which is everybody, may {fact.privilege} {what}: it is not here, say who needs it."
-            )
+            self._tell(f"PUBLIC, which is everybody, may {fact.privilege}", what, ": say who needs it")
         elif name not in self.tables:
-            self.remarks.append(
-                f"{quoted(fact.grantee)} may {fact.privilege} {what}, which is a view, a partition "
-                "or a foreign table: say what it needs of the tables."
-            )
+            after = ", no table of its own (a view, a partition, a foreign table): say what it needs"
+            self._tell(f"{quoted(fact.grantee)} may {fact.privilege}", what, after)
         elif fact.privilege not in OPERATIONS:
-            self.remarks.append(
-                f"{quoted(fact.grantee)} may {fact.privilege} {what}, which no intent allows: left out."
-            )
+            after = ", which no intent allows: left out"
+            self._tell(f"{quoted(fact.grantee)} may {fact.privilege}", what, after)
         else:
             self.privileges.setdefault((fact.grantee, name), []).append(fact)
+
+    def _tell(self, before: str, name: str, after: str) -> None:
+        names = self.told.setdefault((before, after), [])
+        if name not in names:
+            names.append(name)
 
     def _grantees(self) -> list[str]:
         """The roles with rights on tables and who is a member of them, without owners and superusers."""
@@ -131,7 +134,7 @@ class _Found:
             return False
         if role.superuser or role.name in self.owners:
             why = "is a superuser" if role.superuser else "owns tables"
-            self.remarks.append(f"{quoted(role.name)} {why}, whom no rule binds: it has no rule here.")
+            self._tell(quoted(role.name), why, ", and no rule binds it: it has none here")
             return False
         return True
 
@@ -167,7 +170,7 @@ class _Found:
         for role in self.grantees:
             draft.rules += self._rules(role, reaches, intent)
         draft.intent = _with_identified(intent, draft.rules)
-        draft.remarks += self.remarks
+        draft.remarks += [_sentence(*parts, names) for parts, names in self.told.items()]
         return draft.finished()
 
     def _role(self, role: RoleFact) -> RoleIntent:
@@ -207,6 +210,8 @@ class _Found:
         guessed = owners_of(self.catalog, identity)
         owners, reasons = dict(guessed.owners), dict(guessed.reasons)
         for name, (owner, policy_name) in said.items():
+            if not _fits(self.tables[name], owner, identity, self.catalog):
+                continue
             owners[name] = owner
             reasons[name] = f"policy {quoted(policy_name)}"
         return Ownership(identity, owners, reasons), reaches
@@ -248,7 +253,7 @@ class _Found:
                     continue
                 reach, why = self._reach(role, table, operation, reaches, intent)
                 if reach is None:
-                    self.remarks.append(f"{quoted(role)} may {operation} {table.qualified} by grant, {why}.")
+                    self._tell(f"{quoted(role)} may {operation}", table.qualified, f" by grant, {why}")
                     continue
                 listed = _listed(intent, role, table, operation, columns)
                 key = (name, reach.rows, reach.where, listed if operation != "delete" else None)
@@ -327,6 +332,11 @@ class _Found:
         return {key: text for key, text in found.items() if text}
 
 
+def _sentence(before: str, after: str, names: list[str]) -> str:
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return f"{before} {', '.join(names[:5])}{more}{after}."
+
+
 def _account(table: Table, column: str) -> list[tuple[TableName, str]]:
     """What *column* refers to, or itself where it is the key of its table."""
     for key in table.foreign_keys:
@@ -334,6 +344,17 @@ def _account(table: Table, column: str) -> list[tuple[TableName, str]]:
             return [(key.references, key.referenced_columns[0])]
     primary = table.primary_key
     return [((table.schema, table.name), column)] if primary and primary.columns == (column,) else []
+
+
+def _fits(table: Table, owner: RowOwner, identity: Identity, catalog: Catalog) -> bool:
+    """Whether what the policy compares is this identity: by a foreign key, or by its name and type."""
+    if owner.column is None:
+        return True
+    accounts = _account(table, owner.column)
+    known = catalog.table(*identity.table).column(identity.column)
+    if accounts:
+        return accounts == [(identity.table, identity.column)]
+    return owner.column == identity.column and comparable(table.column(owner.column), known)
 
 
 def _parts(policy: PolicyFact, operation: Operation) -> tuple[str, ...]:

@@ -140,11 +140,10 @@ def _through(node: Any, table: Table, catalog: Catalog) -> RowOwner | None:
 
 
 def _only_table(select: Any, catalog: Catalog) -> Table | None:
-    sources: Any = select.fromClause or ()
-    if len(sources) != 1 or not isinstance(sources[0], ast.RangeVar) or not sources[0].schemaname:
-        return None
+    sources: tuple[Any, ...] = select.fromClause or ()
+    source: Any = sources[0] if len(sources) == 1 and isinstance(sources[0], ast.RangeVar) else None
     try:
-        return catalog.table(sources[0].schemaname, sources[0].relname)
+        return catalog.table(source.schemaname, source.relname) if source is not None else None
     except KeyError:
         return None
 

@@ -185,7 +185,8 @@ def _shown_tables(catalog: Catalog, ownership: Ownership, labels: tuple[Label, .
             show(key.references)
         if name in shown:
             for link in links:
-                if any(key.references == name for key in link.foreign_keys):
+                others = {key.references for key in link.foreign_keys}
+                if name in others and not others & closed:
                     show((link.schema, link.name))
     return shown
 

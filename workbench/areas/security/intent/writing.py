@@ -151,7 +151,11 @@ def _duration(seconds: int) -> str:
 
 
 def _scalar(text: str) -> str:
-    return text if _PLAIN.match(text) and text.lower() not in _WORDS else _quoted(text)
+    if _PLAIN.match(text) and text.lower() not in _WORDS:
+        return text
+    if '"' in text and "'" not in text and text.isprintable():
+        return f"'{text}'"
+    return _quoted(text)
 
 
 def _quoted(text: str) -> str:
