@@ -9,7 +9,7 @@ from psycopg2 import sql as composed
 from workbench.areas.security.design.draft import Draft
 from workbench.areas.security.design.found import FoundDefault
 from workbench.areas.security.design.model import Part
-from workbench.areas.security.design.privileges import takers
+from workbench.areas.security.design.revokes import takers
 from workbench.areas.security.design.text import NOTHING, raw, render, roles
 
 

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from workbench.areas.security.design.defaults import default_privilege_parts
 from workbench.areas.security.design.draft import Draft
 from workbench.areas.security.design.found import Found
+from workbench.areas.security.design.grants import grant_parts
 from workbench.areas.security.design.identity import identity_parts, schema_part
 from workbench.areas.security.design.model import Design, Part
 from workbench.areas.security.design.ownership import ownership_parts
-from workbench.areas.security.design.privileges import grant_parts, revoke_parts
+from workbench.areas.security.design.revokes import revoke_parts
 from workbench.areas.security.design.roles import (
     deployer_joins,
     deployer_leaves,

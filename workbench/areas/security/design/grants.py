@@ -1,226 +1,20 @@
-"""Privileges: what nobody is to have is taken away, and exactly what the intent says is given."""
+"""Exactly what the intent says is given, column by column where it is not all of them."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from psycopg2 import sql as composed
 
 from workbench.areas.security.design.draft import Draft
-from workbench.areas.security.design.found import FoundPrivilege
 from workbench.areas.security.design.model import Mutation, Part
 from workbench.areas.security.design.routines import keeper_needs, reference
 from workbench.areas.security.design.row_security import identity_function, own_view, parents
-from workbench.areas.security.design.text import NOTHING, identifiers, raw, render, roles
+from workbench.areas.security.design.statements import grant, on_database, revoke
+from workbench.areas.security.design.text import NOTHING, identifiers, raw, render
 from workbench.areas.security.intent.model import OPERATIONS, Operation, TableName
 from workbench.catalog.model import Table, qualified
-
-_OPTION = raw(" with grant option")
-
-
-def takers(draft: Draft) -> tuple[str, ...]:
-    """PUBLIC and the roles of the intent: what they have beyond the intent is taken away."""
-    return ("", *(each.name for each in draft.users))
-
-
-def revoke_parts(draft: Draft) -> Iterator[Part]:
-    """PUBLIC and the intent's roles lose what they have; what the intent gives comes after."""
-    yield from _database(draft)
-    yield from _schemas(draft)
-    yield from _relations(draft)
-    yield from _routines(draft)
-    yield from _types(draft)
-    yield from _large_objects(draft)
-
-
-def _found(draft: Draft, kinds: Sequence[str]) -> list[FoundPrivilege]:
-    """What the takers held before; what a role of the design's own holds came from the design."""
-    made = {each.name for each in draft.roles if not each.existing}
-    takers_ = set(takers(draft))
-    schemas = set(draft.schemas)
-    found = []
-    for each in draft.found.privileges:
-        place = each.name if each.kind == "schema" else each.schema
-        if each.kind not in kinds or each.grantee not in takers_ or each.grantee in made:
-            continue
-        if each.kind != "database" and place not in schemas:
-            continue
-        found.append(each)
-    return found
-
-
-def _restored(found: Iterable[FoundPrivilege]) -> str:
-    """The grants that give *found* back."""
-    grouped: dict[tuple[str, str, bool, str, str], list[FoundPrivilege]] = defaultdict(list)
-    for each in found:
-        column = each.part if each.kind == "column" else ""
-        grouped[each.kind, each.grantee, each.grantable, each.privilege, column].append(each)
-    return "\n".join(
-        render(
-            "grant",
-            privileges=raw(privilege)
-            if kind != "column"
-            else composed.SQL("{} ({})").format(raw(privilege), composed.Identifier(column)),
-            kind=raw("table" if kind == "column" else kind),
-            objects=composed.SQL(", ").join([_object(each) for each in members]),
-            grantees=roles((grantee,)),
-            option=_OPTION if grantable else NOTHING,
-        )
-        for (kind, grantee, grantable, privilege, column), members in sorted(grouped.items())
-    )
-
-
-def _object(found: FoundPrivilege) -> composed.Composable:
-    if found.kind == "schema":
-        return composed.Identifier(found.name)
-    named = composed.Identifier(found.schema, found.name)
-    return composed.SQL("{}({})").format(named, raw(found.part)) if found.kind == "routine" else named
-
-
-def _database(draft: Draft) -> Iterator[Part]:
-    def closing(privilege: str) -> str:
-        return _on_database(f"revoke {privilege} on database %I from public")
-
-    def opening(privilege: str) -> str:
-        return _on_database(f"grant {privilege} on database %I to public")
-
-    made = {each.name for each in draft.roles if not each.existing}
-    held = {each.privilege for each in draft.found.privileges if each.kind == "database" and not each.grantee}
-    for privilege, why in (
-        ("connect", "A login of another database has no business here"),
-        ("temporary", "Temporary tables shadow names and fill the disk"),
-    ):
-        yield Part(
-            "revoke",
-            f"{privilege} on the database from PUBLIC",
-            closing(privilege),
-            opening(privilege) if privilege in held else "",
-            f"{why} (PUBLIC has it from the start; manual 5.8)",
-            mutations=(Mutation(f"{privilege} to PUBLIC", opening(privilege), closing(privilege)),),
-        )
-    for each in draft.found.privileges:
-        if each.kind == "database" and each.grantee in set(takers(draft)) - {""} - made:
-            yield Part(
-                "revoke",
-                f"{each.privilege} on the database from {each.grantee}",
-                _on_database(f"revoke {each.privilege} on database %I from %I", each.grantee),
-                _on_database(f"grant {each.privilege} on database %I to %I", each.grantee),
-                "More than the intent says",
-                role=each.grantee,
-            )
-
-
-def _on_database(statement: str, grantee: str = "") -> str:
-    return render(
-        "database_privileges", statement=composed.Literal(statement), grantee=composed.Literal(grantee)
-    )
-
-
-def _schemas(draft: Draft) -> Iterator[Part]:
-    found = _found(draft, ("schema",))
-    for name in draft.schemas:
-        mine = [each for each in found if each.name == name]
-        object_ = composed.Identifier(name)
-        closed = _revoke("all", "schema", object_, takers(draft))
-        create = _grant("create, usage", "schema", object_, ("",))
-        shut = _revoke("all", "schema", object_, ("",))
-        yield Part(
-            "revoke",
-            f"schema {qualified(name)}",
-            closed,
-            _restored(mine),
-            "Who may create in a schema can shadow what others call (CVE-2018-1058)",
-            mutations=(draft.mutation("create and usage to PUBLIC", create, shut),),
-        )
-
-
-def _relations(draft: Draft) -> Iterator[Part]:
-    for kind, kinds in (("table", ("table", "column")), ("sequence", ("sequence",))):
-        for schema in draft.schemas:
-            objects = [
-                composed.Identifier(each.schema, each.name)
-                for each in draft.found.relations
-                if each.schema == schema and (each.kind == "S") == (kind == "sequence")
-            ]
-            if objects:
-                yield Part(
-                    "revoke",
-                    f"{kind}s of {qualified(schema)}",
-                    _revoke("all", kind, composed.SQL(", ").join(objects), takers(draft)),
-                    _restored(each for each in _found(draft, kinds) if each.schema == schema),
-                    "What the intent does not say is refused",
-                )
-
-
-def _routines(draft: Draft) -> Iterator[Part]:
-    found = _found(draft, ("routine",))
-    for schema in draft.schemas:
-        routines = [each for each in draft.routines if each.schema == schema]
-        if not routines:
-            continue
-        objects = composed.SQL(", ").join([reference(each) for each in routines])
-        closed = _revoke("all", "routine", objects, takers(draft))
-        names = {(each.name, each.arguments) for each in routines}
-        callable_ = [reference(each) for each in routines if not each.trigger]
-        some = composed.SQL(", ").join(callable_) if callable_ else None
-        yield Part(
-            "revoke",
-            f"routines of {qualified(schema)}",
-            closed,
-            _restored(each for each in found if each.schema == schema and (each.name, each.part) in names),
-            "PUBLIC may execute every new function (manual 5.8)",
-            mutations=(
-                draft.mutation(
-                    "execute to PUBLIC",
-                    _grant("execute", "routine", some, ("",)),
-                    _revoke("execute", "routine", some, ("",)),
-                ),
-            )
-            if some is not None
-            else (),
-        )
-
-
-def _types(draft: Draft) -> Iterator[Part]:
-    found = _found(draft, ("type",))
-    for schema in draft.schemas:
-        types = [each for each in draft.found.types if each.schema == schema]
-        if types:
-            yield Part(
-                "revoke",
-                f"types of {qualified(schema)}",
-                _revoke(
-                    "all",
-                    "type",
-                    composed.SQL(", ").join([composed.Identifier(each.schema, each.name) for each in types]),
-                    takers(draft),
-                ),
-                _restored(each for each in found if each.schema == schema),
-                "Who builds on a type keeps its owner from changing it",
-            )
-
-
-def _large_objects(draft: Draft) -> Iterator[Part]:
-    if not draft.found.large_objects_open:
-        return
-    closed = render("large_objects", action=raw("revoke"), direction=raw("from"))
-    opened = render("large_objects", action=raw("grant"), direction=raw("to"))
-    if not draft.found.superuser:
-        command = " ".join(closed.split())
-        draft.remarks.append(
-            f"everybody may create large objects, and {draft.found.deployer} cannot change that: let a "
-            f"superuser run {command}"
-        )
-        return
-    yield Part(
-        "revoke",
-        "large objects from PUBLIC",
-        closed,
-        opened,
-        "Everybody may create large objects, which no row security and no schema binds",
-        mutations=(Mutation("large objects to PUBLIC", opened, closed),),
-    )
 
 
 def grant_parts(draft: Draft) -> Iterator[Part]:
@@ -237,8 +31,8 @@ def grant_parts(draft: Draft) -> Iterator[Part]:
 def _connect(draft: Draft) -> Iterator[Part]:
     for role in draft.users:
         if role.kind == "login":
-            opened = _on_database("grant connect on database %I to %I", role.name)
-            closed = _on_database("revoke connect on database %I from %I", role.name)
+            opened = on_database("grant connect on database %I to %I", role.name)
+            closed = on_database("revoke connect on database %I from %I", role.name)
             yield Part(
                 "grant",
                 f"connect to {role.name}",
@@ -284,16 +78,16 @@ def _usage(draft: Draft) -> Iterator[Part]:
                 users[schema].append(role.name)
     for schema, names in sorted(users.items()):
         object_ = composed.Identifier(schema)
-        granted = _grant("usage", "schema", object_, names)
-        revoked = _revoke("usage", "schema", object_, names)
-        if not _may_grant(draft, schema):
+        granted = grant("usage", "schema", object_, names)
+        revoked = revoke("usage", "schema", object_, names)
+        if not _maygrant(draft, schema):
             continue
         mutations = (
             draft.mutation("usage revoked", revoked, granted),
             draft.mutation(
                 "create granted",
-                _grant("create", "schema", object_, names),
-                _revoke("create", "schema", object_, names),
+                grant("create", "schema", object_, names),
+                revoke("create", "schema", object_, names),
             ),
         )
         yield Part(
@@ -314,7 +108,7 @@ def _type_schemas(draft: Draft, table: Table) -> Iterator[str]:
             yield schema
 
 
-def _may_grant(draft: Draft, schema: str) -> bool:
+def _maygrant(draft: Draft, schema: str) -> bool:
     """Whether the schema is the deployer's or the design's; of another's, PUBLIC's right is left as it is."""
     if schema in draft.schemas or draft.found.superuser:
         return True
@@ -343,30 +137,30 @@ def _table(
         for operation, columns in granted
     }
     together = composed.SQL(", ").join(privileges.values())
-    apply = _grant(together, "table", object_, (role,))
+    apply = grant(together, "table", object_, (role,))
     mutations = []
     if draft.logins_of(role):
         for operation, columns in granted:
-            dropped = _revoke(privileges[operation], "table", object_, (role,))
+            dropped = revoke(privileges[operation], "table", object_, (role,))
             mutations.append(draft.mutation(f"{operation} revoked", dropped, apply))
             if columns and _lacks_columns(draft, role, table, operation):
-                widened = _grant(operation, "table", object_, (role,))
+                widened = grant(operation, "table", object_, (role,))
                 # a revoke of the whole table takes the columns' grants along
-                narrowed = _revoke(operation, "table", object_, (role,)) + "\n" + apply
+                narrowed = revoke(operation, "table", object_, (role,)) + "\n" + apply
                 mutations.append(draft.mutation(f"{operation} of every column", widened, narrowed))
         mutations += _more_operations(draft, role, table)
         mutations.append(
             draft.mutation(
                 "truncate granted",
-                _grant("truncate", "table", object_, (role,)),
-                _revoke("truncate", "table", object_, (role,)),
+                grant("truncate", "table", object_, (role,)),
+                revoke("truncate", "table", object_, (role,)),
             )
         )
     return Part(
         "grant",
         f"{table.qualified} to {role}",
         apply,
-        _revoke("all", "table", object_, (role,)),
+        revoke("all", "table", object_, (role,)),
         "What the intent says of this role, column by column where it is not all of them",
         role=role,
         table=(table.schema, table.name),
@@ -405,8 +199,8 @@ def _more_operations(draft: Draft, role: str, table: Table) -> Iterator[Mutation
         if draft.permission(role, name, operation) is not None:
             continue
         object_ = composed.Identifier(*name)
-        more = _grant(operation, "table", object_, (role,))
-        less = _revoke(operation, "table", object_, (role,))
+        more = grant(operation, "table", object_, (role,))
+        less = revoke(operation, "table", object_, (role,))
         if name in draft.under_row_security:
             extra = {"policy": composed.Identifier("one_operation_more"), "table": object_}
             more += "\n" + render(
@@ -432,8 +226,8 @@ def _sequences(draft: Draft) -> Iterator[Part]:
                     users[sequence].append(role.name)
     for sequence, names in sorted(users.items()):
         object_ = composed.Identifier(*sequence)
-        granted = _grant("usage", "sequence", object_, names)
-        revoked = _revoke("usage", "sequence", object_, names)
+        granted = grant("usage", "sequence", object_, names)
+        revoked = revoke("usage", "sequence", object_, names)
         yield Part(
             "grant",
             f"usage of sequence {qualified(*sequence)}",
@@ -444,8 +238,8 @@ def _sequences(draft: Draft) -> Iterator[Part]:
                 draft.mutation("usage revoked", revoked, granted),
                 draft.mutation(
                     "select granted",
-                    _grant("select", "sequence", object_, names),
-                    _revoke("select", "sequence", object_, names),
+                    grant("select", "sequence", object_, names),
+                    revoke("select", "sequence", object_, names),
                 ),
             ),
         )
@@ -466,8 +260,8 @@ def _execute(draft: Draft) -> Iterator[Part]:
                     users[routine].append(role.name)
     for routine, names in sorted(users.items()):
         object_ = reference(known[routine])
-        granted = _grant("execute", "routine", object_, names)
-        revoked = _revoke("execute", "routine", object_, names)
+        granted = grant("execute", "routine", object_, names)
+        revoked = revoke("execute", "routine", object_, names)
         yield Part(
             "grant",
             f"execute of {qualified(*routine[:2])}({routine[2]})",
@@ -484,26 +278,26 @@ def _keeper(draft: Draft) -> Iterator[Part]:
         needs.setdefault(parent, set()).add("select")
     extensions = {each.name for each in draft.found.schemas if each.extensions} if needs else set()
     for schema in sorted({schema for schema, _ in needs} | extensions):
-        if not _may_grant(draft, schema):
+        if not _maygrant(draft, schema):
             continue
         object_ = composed.Identifier(schema)
         yield Part(
             "grant",
             f"usage of schema {qualified(schema)} to {draft.keeper}",
-            _grant("usage", "schema", object_, (draft.keeper,)),
-            _revoke("usage", "schema", object_, (draft.keeper,)),
+            grant("usage", "schema", object_, (draft.keeper,)),
+            revoke("usage", "schema", object_, (draft.keeper,)),
             "Trigger functions name what is in it",
             role=draft.keeper,
         )
     for name in sorted(needs):
         object_ = composed.Identifier(*name)
         order = [each for each in OPERATIONS if each in needs[name]]
-        granted = _grant(", ".join(order), "table", object_, (draft.keeper,))
+        granted = grant(", ".join(order), "table", object_, (draft.keeper,))
         yield Part(
             "grant",
             f"{qualified(*name)} to {draft.keeper}",
             granted,
-            _revoke("all", "table", object_, (draft.keeper,)),
+            revoke("all", "table", object_, (draft.keeper,)),
             "What the trigger functions do to it",
             role=draft.keeper,
             table=name,
@@ -520,8 +314,8 @@ def _identity(draft: Draft) -> Iterator[Part]:
         ("schema", schema, "usage", f"usage of schema {qualified(draft.intent.schema)}"),
         ("function", function, "execute", f"execute of {qualified(draft.intent.schema)}.current_identity()"),
     ):
-        granted = _grant(privilege, kind, object_, names)
-        revoked = _revoke(privilege, kind, object_, names)
+        granted = grant(privilege, kind, object_, names)
+        revoked = revoke(privilege, kind, object_, names)
         yield Part(
             "grant",
             title,
@@ -532,8 +326,8 @@ def _identity(draft: Draft) -> Iterator[Part]:
         )
     for parent in parents(draft):
         view = own_view(draft, parent)
-        granted = _grant("select", "table", view, names)
-        revoked = _revoke("select", "table", view, names)
+        granted = grant("select", "table", view, names)
+        revoked = revoke("select", "table", view, names)
         yield Part(
             "grant",
             f"{qualified(*view.strings)} to identified roles",
@@ -542,34 +336,3 @@ def _identity(draft: Draft) -> Iterator[Part]:
             "The policies ask which rows of the parent are the identity's",
             mutations=(draft.mutation("select revoked", revoked, granted),),
         )
-
-
-def _grant(
-    privileges: str | composed.Composable,
-    kind: str,
-    objects: composed.Composable,
-    grantees: Sequence[str],
-) -> str:
-    return render(
-        "grant",
-        privileges=raw(privileges) if isinstance(privileges, str) else privileges,
-        kind=raw(kind),
-        objects=objects,
-        grantees=roles(grantees),
-        option=NOTHING,
-    )
-
-
-def _revoke(
-    privileges: str | composed.Composable,
-    kind: str,
-    objects: composed.Composable,
-    grantees: Sequence[str],
-) -> str:
-    return render(
-        "revoke",
-        privileges=raw(privileges) if isinstance(privileges, str) else privileges,
-        kind=raw(kind),
-        objects=objects,
-        grantees=roles(grantees),
-    )
