@@ -46,6 +46,11 @@ class Expectation:
         allowed = self.columns(operation)
         return tuple(each.name for each in self.table.columns if each.name not in allowed)
 
+    def has_rows(self, operation: Operation) -> bool:
+        """Whether some row could be among those that *operation* reaches: own ones need an identity."""
+        found = self.permission(operation)
+        return found is not None and any(rows == "all" or self.acting for rows, _, _ in found.grants)
+
     def reached(self, operation: Operation, sample: Sample) -> frozenset[str] | None:
         """The columns of rows like *sample* that *operation* reaches; None where it reaches no such row."""
         found = self.permission(operation)

@@ -24,6 +24,7 @@ from workbench.areas.security.attacks.relations import (
     sequence_cases,
     superuser_cases,
     view_cases,
+    writable,
 )
 from workbench.areas.security.attacks.rows import read_rows
 from workbench.areas.security.attacks.tables import TableCases
@@ -99,6 +100,9 @@ class _Plan:
             (row["schema"], row["name"]): [each for each in ("insert", "update", "delete") if row[each]]
             for row in sql.fetch(conn, _VIEWS)
         }
+        self.unwritable = frozenset(
+            each.name for table in self.now.tables for each in table.columns if not writable(each)
+        )
         self._say_what_views_show()
 
     @property
@@ -122,7 +126,7 @@ class _Plan:
         ]
 
     def cases(self, actor: Actor) -> Iterator[Case]:
-        writing = Writing(self.conn, actor)
+        writing = Writing(self.conn, actor, self.unwritable)
         if actor.kind == "superuser":
             for rows in self.rows.values():
                 yield from superuser_cases(writing, rows)

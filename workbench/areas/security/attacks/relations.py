@@ -9,11 +9,11 @@ from typing import Any
 from psycopg2 import sql as composed
 
 from workbench.areas.security.attacks.actors import Actor
-from workbench.areas.security.attacks.cases import Case, assigned, statement
+from workbench.areas.security.attacks.cases import Case, statement
 from workbench.areas.security.attacks.expectation import Permitted
 from workbench.areas.security.attacks.rows import TableRows
 from workbench.areas.security.intent.model import TableName
-from workbench.catalog.model import Sequence, Table, qualified
+from workbench.catalog.model import Column, Sequence, Table, qualified
 from workbench.engines.postgres import Connection
 
 Events = Mapping[TableName, Collection[str]]  # what each view takes
@@ -21,10 +21,14 @@ Events = Mapping[TableName, Collection[str]]  # what each view takes
 
 @dataclass(frozen=True)
 class Writing:
-    """Writes cases of *actor*; *conn* says how literals are quoted."""
+    """Writes cases of *actor*; *conn* says how literals are quoted.
+
+    *unwritable* are the names of columns that some table does not let be written: a view may show them.
+    """
 
     conn: Connection
     actor: Actor
+    unwritable: frozenset[str] = frozenset()
 
     def case(self, name: TableName, operation: str, declared: Any, text: str, **more: Any) -> Case:
         who = self.actor.role + (f"@{self.actor.identity}" if self.actor.identity else "")
@@ -38,15 +42,22 @@ class Writing:
     def say(self, name: str, relation: TableName, **values: Any) -> str:
         return statement(self.conn, name, table=composed.Identifier(*relation), **values)
 
+    def first_writable(self, table: Table) -> str | None:
+        """A column that can be written."""
+        doubtful = self.unwritable if table.kind == "view" else frozenset()
+        return next(
+            (each.name for each in table.columns if writable(each) and each.name not in doubtful), None
+        )
+
     def update(self, table: Table, column: str) -> str:
-        values = assigned({column: None})
+        """Its own default is the one value that every column takes, also through a view."""
+        values = composed.SQL("{} = default").format(composed.Identifier(column))
         return self.say("update count", (table.schema, table.name), assignments=values)
 
 
-def _first_writable(table: Table) -> str | None:
-    return next(
-        (each.name for each in table.columns if not each.generated and each.identity != "always"), None
-    )
+def writable(column: Column) -> bool:
+    """Whether a client can write it at all."""
+    return not column.generated and column.identity != "always"
 
 
 def closed_cases(writing: Writing, table: Table, events: Events, *, readable: bool = False) -> Iterator[Case]:
@@ -60,7 +71,7 @@ def closed_cases(writing: Writing, table: Table, events: Events, *, readable: bo
         )  # fmt: skip
     if table.kind == "materialized view":
         return
-    column = _first_writable(table)
+    column = writing.first_writable(table)
     if "insert" in takes:
         yield writing.case(
             name,
@@ -107,7 +118,7 @@ def owner_cases(writing: Writing, rows: TableRows) -> Iterator[Case]:
     """
     table = rows.table
     name = (table.schema, table.name)
-    column = _first_writable(table)
+    column = writing.first_writable(table)
     yield writing.case(
         name, "select", "refused", writing.say("select count", name), how="count", part="all rows"
     )
@@ -126,7 +137,7 @@ def superuser_cases(writing: Writing, rows: TableRows) -> Iterator[Case]:
     table = rows.table
     name = (table.schema, table.name)
     total = sum(each.count for each in rows.samples)
-    column = _first_writable(table)
+    column = writing.first_writable(table)
     statements = {"select": writing.say("select count", name), "delete": writing.say("delete count", name)}
     if column is not None:
         statements["update"] = writing.update(table, column)

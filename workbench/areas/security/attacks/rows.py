@@ -180,14 +180,19 @@ class _Reading:
         changed = self._belonging(table, whose, found)
         if changed is None:
             return "the table that says who owns it has no such row"
-        values = {
+        values: dict[str, composed.Composable] = {
             each.name: composed.Literal(changed.get(each.name, template.values[each.name]))
             for each in table.columns
             if not each.generated
         }
         for column in _unique_columns(table):
-            if column.name not in changed and column.name in values:
-                values[column.name] = _unused(table, column, values[column.name])
+            if column.name in changed or column.name not in values:
+                continue
+            if column.default or column.identity:
+                del values[column.name]
+            else:
+                old = template.values[column.name]
+                values[column.name] = _unused(table, column, old, WHOSE.index(whose))
         try:
             self.conn.execute(
                 composed.SQL("begin; set local session_replication_role = replica; {} commit").format(
@@ -238,15 +243,15 @@ def _deciding(intent: Intent, table: Table) -> frozenset[str]:
 
 
 def _unique_columns(table: Table) -> list[Column]:
-    """The columns of keys that refer to no other table."""
+    """The columns of keys, those behind expressions too, that refer to no other table."""
     keys = [each.columns for each in table.constraints if each.kind in ("primary key", "unique")]
-    indexed = [each.columns for each in table.indexes if each.unique]
+    words = [set(re.findall(r"\w+", key)) for each in table.indexes if each.unique for key in each.keys]
     referring = {name for each in table.foreign_keys for name in each.columns}
-    unique = {name for columns in (*keys, *indexed) for name in columns} - referring
+    unique = {name for names in (*keys, *words) for name in names} - referring
     return [each for each in table.columns if each.name in unique]
 
 
-def _unused(table: Table, column: Column, value: composed.Composable) -> composed.Composable:
+def _unused(table: Table, column: Column, old: str | None, number: int) -> composed.Composable:
     """A value that no row of *table* has in *column*, of the types that keys mostly have."""
     name = composed.Identifier(column.name)
     if column.base_type in ("smallint", "integer", "bigint", "numeric"):
@@ -255,7 +260,9 @@ def _unused(table: Table, column: Column, value: composed.Composable) -> compose
         )
     if column.base_type == "uuid":
         return composed.SQL("pg_catalog.gen_random_uuid()")
-    return value
+    if old is not None and column.base_type in ("text", "character varying", "citext"):
+        return composed.Literal(f"{old}{number}")  # most checks of a form let one digit more pass
+    return composed.Literal(old)
 
 
 def _key(table: Table) -> tuple[str, ...]:

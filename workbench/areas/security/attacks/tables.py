@@ -12,6 +12,7 @@ from psycopg2 import sql as composed
 from workbench.areas.security.attacks.actors import Actor
 from workbench.areas.security.attacks.cases import Case, assigned, copied, listed, literals, statement
 from workbench.areas.security.attacks.expectation import Expectation
+from workbench.areas.security.attacks.relations import writable
 from workbench.areas.security.attacks.rows import Sample
 from workbench.catalog.model import Table, qualified
 from workbench.engines.postgres import Connection
@@ -74,9 +75,7 @@ class TableCases:
     @cached_property
     def writable(self) -> tuple[str, ...]:
         """The columns that a client can write at all."""
-        return tuple(
-            each.name for each in self.table.columns if not each.generated and each.identity != "always"
-        )
+        return tuple(each.name for each in self.table.columns if writable(each))
 
     @cached_property
     def matching(self) -> tuple[str, ...]:
@@ -137,7 +136,7 @@ class TableCases:
         return self._case(
             operation,
             "any",
-            "allowed" if permitted else "refused",
+            "allowed" if self.expected.has_rows(operation) else "refused",
             self._say(name, **values),
             how=how,
             declared_rows=count if permitted else None,
@@ -183,7 +182,7 @@ class TableCases:
         return self._case(
             "copy to",
             "any",
-            "allowed" if self.selected else "refused",
+            "allowed" if self.expected.has_rows("select") else "refused",
             self._say(
                 "copy to" if plain else "copy query to", columns=listed(columns, None if plain else "t")
             ),
