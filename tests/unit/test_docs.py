@@ -23,6 +23,8 @@ from workbench.areas.optimization.collections import PAGES as COLLECTION_PAGES
 from workbench.areas.optimization.index_findings import PAGES as INDEX_PAGES
 from workbench.areas.optimization.slow_findings import PAGES as SLOW_PAGES
 from workbench.areas.optimization.structure.checks import CHECKS as STRUCTURE_CHECKS
+from workbench.areas.security.posture import MONGODB_CHECKS
+from workbench.areas.security.posture import checks as posture_checks
 from workbench.cli import main_group
 
 ROOT = Path(__file__).parent.parent.parent
@@ -122,6 +124,7 @@ def test_every_page_of_a_check_has_its_check() -> None:
     named |= {Path(check.page).stem for check in NOSQL_CHECKS} | {Path(indexes.PAGE).stem}
     named |= {Path(page).stem for page in (*COLLECTION_PAGES, *INDEX_PAGES, *SLOW_PAGES)}
     named |= {Path(check.page).stem for check in STRUCTURE_CHECKS}
+    named |= {Path(check.page).stem for check in (*posture_checks(), *MONGODB_CHECKS)}
 
     assert {page.stem for page in (ROOT / "docs" / "checks").glob("*.md")} <= named
 

@@ -106,7 +106,7 @@ def server_facts(database: ReadOnlyDatabase, url: str) -> ServerFacts:
 
 
 def answers_anybody(url: str, name: str) -> bool | None:
-    """Whether the server lists the collections of *name* to who has no login; None where it cannot be told."""
+    """Whether the server lists the collections of *name* without a login; None where it cannot be told."""
     try:
         with connect_read_only(_without_login(url, name), timeout_s=10):
             return True

@@ -101,7 +101,7 @@ def _proved(copy: _Copy, facts: ServerFacts, finding: Finding) -> Finding:
     if target is None:
         return replace(
             finding,
-            unverified_because="no user with the role could be made on a private server, to log in by a password",
+            unverified_because="no user with the role could be made on a private server",
         )
     person, deed, (where, command), undo = target
     for name in (_OTHER, _SPARE):
