@@ -1,6 +1,8 @@
 -- A firm's projects: two tenants, one of everything that a design has to deal with.
 create schema app;
 
+create extension citext schema app;
+
 create function app.lower_case(value text)
 returns boolean
 language sql
@@ -14,7 +16,7 @@ create table app.countries (
 
 create table app.tenants (
     tenant_id integer not null primary key,
-    name text not null
+    name app.citext not null
 );
 
 create table app.projects (

@@ -141,7 +141,7 @@ def snapshot(conn: Connection) -> tuple[Found, Catalog, list[Any]]:
     routines = conn.execute(
         "select p.oid::pg_catalog.regprocedure::text, pg_catalog.pg_get_functiondef(p.oid) "
         "from pg_catalog.pg_proc p join pg_catalog.pg_namespace n on n.oid = p.pronamespace "
-        "where n.nspname in ('app', 'access') order by 1"
+        "where n.nspname in ('app', 'access') and p.prokind in ('f', 'p') order by 1"
     ).fetchall()
     catalog = reflect(conn)
     tables = tuple(
@@ -218,6 +218,12 @@ def test_an_identified_role_reaches_its_own_rows_alone(cluster: Server, database
         assert outcome(conn, f'select count(*) from app."{ODD.replace(chr(34), chr(34) * 2)}"') == 1
         assert outcome(conn, "truncate app.events") == "42501"
         assert outcome(conn, "select count(*) from app.countries") == "42501"
+
+
+def test_the_operators_of_a_columns_type_are_found(cluster: Server, database: str, key: TokenKey) -> None:
+    """An extension's own functions stay PUBLIC's, and its schema can be looked into."""
+    with acting(cluster, database, "firm_app", 1, key) as conn:
+        assert outcome(conn, "select count(*) from app.tenants where name operator(app.=) 'ONE'") == 1
 
 
 def test_nobody_in_particular_reaches_no_row(cluster: Server, database: str, key: TokenKey) -> None:

@@ -16,7 +16,7 @@ from workbench.areas.security.design.text import NOTHING, raw, render, roles
 def default_privilege_parts(draft: Draft) -> Iterator[Part]:
     """For each creator: new functions and types are nobody's, nor is what was given to roles."""
     for creator in dict.fromkeys((draft.found.deployer, *draft.owners)):
-        for objects, privilege in (("functions", "execute"), ("types", "usage")):
+        for objects, privilege in (("routines", "execute"), ("types", "usage")):
             yield _from_public(draft, creator, objects, privilege)
     yield from _found(draft)
 
@@ -55,7 +55,7 @@ def _found(draft: Draft) -> Iterator[Part]:
     for each in draft.found.default_privileges:
         if each.creator not in ours or each.grantee is None or each.grantee not in takers(draft):
             continue
-        if each.schema == "" and each.grantee == "" and each.objects in ("functions", "types"):
+        if each.schema == "" and each.grantee == "" and each.objects in ("routines", "types"):
             continue
         yield _one(draft, each)
 

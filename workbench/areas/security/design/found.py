@@ -8,6 +8,8 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from workbench import sql
+from workbench.areas.security.access.model import PUBLIC, AccessFacts
+from workbench.areas.security.access.reading import access_facts
 from workbench.areas.security.intent.model import TableName
 from workbench.engines.postgres import Connection
 from workbench.proof.plans import rolled_back
@@ -124,7 +126,7 @@ class Found:
     database_owner: str
     server_version: int
     large_objects_open: bool
-    roles: dict[str, str | None]  # name → comment
+    roles: dict[str, str]  # name → comment
     memberships: tuple[FoundMembership, ...]
     schemas: tuple[FoundSchema, ...]
     relations: tuple[FoundRelation, ...]
@@ -142,31 +144,77 @@ class Found:
 
 
 def read_found(conn: Connection) -> Found:
-    """What the database behind *conn* says, in a dozen queries however large it is."""
+    """What the database behind *conn* says, in two dozen queries however large it is."""
+    access = access_facts(conn)
     with rolled_back(conn, {"search_path": ""}):
-        return _found(conn)
+        return Found(
+            database=access.database,
+            deployer=access.reader,
+            superuser=access.superuser,
+            create_role=access.create_role,
+            database_owner=access.database_owner,
+            server_version=access.server_version,
+            large_objects_open=bool(sql.fetch(conn, f"{_FOLDER}/large_objects.sql")[0]["is_open"]),
+            roles={each.name: each.comment for each in access.roles},
+            memberships=tuple(
+                dict.fromkeys(FoundMembership(each.role, each.member) for each in access.memberships)
+            ),
+            schemas=_facts(conn, "schemas", FoundSchema),
+            relations=_facts(conn, "relations", FoundRelation),
+            routines=_facts(conn, "routines", FoundRoutine),
+            types=tuple(FoundType(each.schema, each.name, each.owner) for each in access.types),
+            privileges=_privileges(access),
+            default_privileges=_default_privileges(access),
+            view_bases=_view_bases(conn),
+            used_routines=_facts(conn, "used_routines", UsedRoutine),
+            needed_sequences=_facts(conn, "needed_sequences", NeededSequence),
+        )
 
 
-def _found(conn: Connection) -> Found:
+def _privileges(access: AccessFacts) -> tuple[FoundPrivilege, ...]:
+    """Those of others than the owner; that an ACL is not written down yet makes no difference."""
+    return tuple(
+        FoundPrivilege(
+            each.kind,
+            each.schema,
+            each.name,
+            each.part,
+            _grantee(each.grantee),
+            each.grantor,
+            each.privilege,
+            each.grantable,
+        )
+        for each in access.privileges
+        if each.grantee != each.owner
+    )
+
+
+def _default_privileges(access: AccessFacts) -> tuple[FoundDefault, ...]:
+    """What goes to others than the creator; an entry that gives nothing to others stays as one."""
+    found: dict[tuple[str, str, str], list[FoundDefault]] = {}
+    for each in access.default_privileges:
+        place = (each.creator, each.schema or "", each.objects)
+        given = found.setdefault(place, [])
+        if each.grantee is not None and each.grantee != each.creator:
+            given.append(FoundDefault(*place, _grantee(each.grantee), each.privilege, each.grantable))
+    return tuple(
+        default
+        for place, given in sorted(found.items())
+        for default in given or [FoundDefault(*place, None, None, None)]
+    )
+
+
+def _grantee(name: str) -> str:
+    return "" if name == PUBLIC else name
+
+
+def _view_bases(conn: Connection) -> dict[TableName, dict[TableName, frozenset[str]]]:
     bases: dict[TableName, dict[TableName, frozenset[str]]] = {}
     for row in sql.fetch(conn, f"{_FOLDER}/view_bases.sql"):
         read = bases.setdefault((row["view_schema"], row["view_name"]), {})
         base = (row["schema"], row["name"])
         read[base] = read.get(base, frozenset()) | ({row["column_name"]} - {""})
-    return Found(
-        **sql.fetch(conn, f"{_FOLDER}/session.sql")[0],
-        roles={row["name"]: row["comment"] for row in sql.fetch(conn, f"{_FOLDER}/roles.sql")},
-        memberships=_facts(conn, "memberships", FoundMembership),
-        schemas=_facts(conn, "schemas", FoundSchema),
-        relations=_facts(conn, "relations", FoundRelation),
-        routines=_facts(conn, "routines", FoundRoutine),
-        types=_facts(conn, "types", FoundType),
-        privileges=_facts(conn, "privileges", FoundPrivilege),
-        default_privileges=_facts(conn, "default_privileges", FoundDefault),
-        view_bases=bases,
-        used_routines=_facts(conn, "used_routines", UsedRoutine),
-        needed_sequences=_facts(conn, "needed_sequences", NeededSequence),
-    )
+    return bases
 
 
 def _facts(conn: Connection, name: str, fact: Callable[..., Fact]) -> tuple[Fact, ...]:

@@ -25,7 +25,7 @@ def require_right_to_make(draft: Draft) -> None:
         )
     for role in draft.roles:
         there = role.name in found.roles
-        ours = draft.mark in (found.roles.get(role.name) or "")
+        ours = draft.mark in found.roles.get(role.name, "")
         if role.existing and not there:
             raise BadInput(f"role {role.name} is said to exist and does not: leave existing: true away")
         if there and not ours and not role.existing:
