@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import uuid
+from collections.abc import Iterator
+
 from psycopg2 import sql as composed
 
+from workbench import sql
 from workbench.areas.security.intent.model import Intent, TableName
 from workbench.areas.security.trial.model import Identities, Place
 from workbench.errors import BadInput
@@ -22,14 +27,26 @@ def identities_of(place: Place, intent: Intent) -> Identities:
         "select identity from ({}) owned where identity is not null group by identity "
         "order by pg_catalog.count(*) desc, identity limit 2"
     ).format(composed.SQL(" union all ").join(owned))
-    with place.server.session(place.base, user=place.deployer) as conn:
-        conn.execute("set row_security = on")
+    with _onlooker(place) as role, place.server.session(place.base, user=role) as conn:
         found = [row[0] for row in conn.execute(query).fetchall()]
     if len(found) < 2:
         raise BadInput(
             f"{place.title} has rows of {len(found)} identities: two are needed to try one on the other's"
         )
     return Identities(found[0], found[1])
+
+
+@contextlib.contextmanager
+def _onlooker(place: Place) -> Iterator[str]:
+    """A login that row security does not bind, for a cast may be a script's code, which no superuser runs."""
+    role = f"wb_onlooker_{uuid.uuid4().hex[:12]}"
+    names = {"role": composed.Identifier(role), "deployer": composed.Identifier(place.deployer)}
+    with place.server.session() as superuser:
+        superuser.execute(composed.SQL(sql.read("security/trial/onlooker.sql")).format(**names))
+        try:
+            yield role
+        finally:
+            superuser.execute(composed.SQL(sql.read("security/trial/onlooker_gone.sql")).format(**names))
 
 
 def _owned(intent: Intent, table: TableName, number: int) -> composed.Composable:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -29,13 +28,15 @@ _SCHEMA = re.compile(r"\d+; 2615 \d+ SCHEMA - (?P<name>.*) [^ ]*")
 class Dump:
     """An archive of pg_dump, and what must be in the cluster before it is restored.
 
-    *extensions* are pairs of name and schema, *roles* those that the database's objects name.
+    *extensions* are pairs of name and schema, *roles* those that the database's objects name. On *forced*
+    row security was forced, which the archive does not say: their owner could not have read them.
     """
 
     path: Path
     has_rows: bool
     roles: tuple[str, ...]
     extensions: tuple[tuple[str, str], ...]
+    forced: tuple[tuple[str, str], ...] = ()
 
 
 def dumped(opened: OpenSource, folder: Path, rows: Literal["as they are", "generated"] | None) -> Dump:
@@ -47,8 +48,8 @@ def dumped(opened: OpenSource, folder: Path, rows: Literal["as they are", "gener
     with (
         server.scratch_database(template=base, owner=owner, label="security") as name,
         access.session(name) as conn,
-        forced_off(conn, put_back=False),
     ):
+        forced = _forced_off(conn)
         if opened.source.kind == "example":
             conn.execute(
                 composed.SQL(sql.read(f"{_FOLDER}/without_schema.sql")).format(
@@ -67,6 +68,7 @@ def dumped(opened: OpenSource, folder: Path, rows: Literal["as they are", "gener
         with_rows,
         tuple(found["roles"]),
         tuple((each["name"], each["schema"]) for each in found["extensions"]),
+        forced,
     )
 
 
@@ -86,17 +88,22 @@ def _has_rows(conn: Connection) -> bool:
     return False
 
 
-@contextlib.contextmanager
-def forced_off(conn: Connection, *, put_back: bool = True) -> Iterator[None]:
-    """Row security that binds the owner as well rests, so that its rows can be read and written."""
-    forced = [
-        composed.Identifier(row["schema"], row["name"]) for row in sql.fetch(conn, f"{_FOLDER}/forced.sql")
-    ]
+def _forced_off(conn: Connection) -> tuple[tuple[str, str], ...]:
+    """The tables whose row security bound their owner as well, which it does no more."""
+    forced = tuple((row["schema"], row["name"]) for row in sql.fetch(conn, f"{_FOLDER}/forced.sql"))
     for table in forced:
-        conn.execute(composed.SQL("alter table {} no force row level security").format(table))
-    yield
-    for table in forced if put_back else ():
-        conn.execute(composed.SQL("alter table {} force row level security").format(table))
+        conn.execute(
+            composed.SQL("alter table {} no force row level security").format(composed.Identifier(*table))
+        )
+    return forced
+
+
+def force(conn: Connection, tables: Iterable[tuple[str, str]]) -> None:
+    """Row security of *tables* binds their owner, too."""
+    for table in tables:
+        conn.execute(
+            composed.SQL("alter table {} force row level security").format(composed.Identifier(*table))
+        )
 
 
 def prepared_base(server: Server, base: str, deployer: str, dump: Dump) -> None:

@@ -13,7 +13,7 @@ from psycopg2 import sql as composed
 
 from workbench import sql
 from workbench.areas.security.trial.model import Place
-from workbench.areas.security.trial.moving import dumped, forced_off, prepared_base, restored
+from workbench.areas.security.trial.moving import dumped, force, prepared_base, restored
 from workbench.areas.security.trial.surface import add_surface
 from workbench.catalog.reflect import reflect
 from workbench.engines.postgres import Connection, Server, private_cluster
@@ -65,6 +65,7 @@ def security_place(opened: OpenSource, *, rows: RowsFrom | None = None) -> Itera
                     with server.session() as conn:
                         _execute(conn, "deployer_may_create_roles", deployer=composed.Identifier(DEPLOYER))
                     with server.session(base, user=DEPLOYER) as conn:
+                        force(conn, dump.forced)
                         catalog = reflect(conn)
                     yield Place(
                         server,
@@ -98,7 +99,7 @@ def _filled(server: Server, base: str, has_rows: bool, opened: OpenSource) -> st
                 return f"the example's generator, scale {opened.options.scale:g}, seed {opened.options.seed}"
             return f"{opened.source.title}, as they are"
         plan = plan_rows(reflect(conn), rows=_GENERATED_ROWS, seed=opened.options.seed)
-        with _triggers_may_rest(server), forced_off(conn):
+        with _triggers_may_rest(server):
             filled = generate_rows(conn, plan)
     if not filled.rows:
         raise BadInput(f"{opened.source.title}: no table could be given rows: {described(filled)}")
