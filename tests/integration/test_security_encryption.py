@@ -170,11 +170,43 @@ def test_a_key_destroyed_elsewhere_is_given_up_in_time(cipher: ColumnCipher, key
     stored = cipher.encrypt("a", 1)
     assert replace(cipher, keyring=elsewhere).decrypt(stored, 1) == "a"
 
+    keyring.rotate()
     keyring.destroy(take_apart(stored).key_id)
 
     assert cipher.decrypt(cipher.encrypt("b", 1), 1) == "b"
     with pytest.raises(KeyUnavailable):
         replace(cipher, keyring=elsewhere).decrypt(stored, 1)
+
+
+def test_a_key_that_seals_is_not_destroyed(cipher: ColumnCipher, keyring: Keyring):
+    """Neither the active key, nor an unknown one: each says why, and nothing is lost."""
+    stored = cipher.encrypt("a", 1)
+
+    with pytest.raises(KeyUnavailable, match="seals still: rotate first"):
+        keyring.destroy(take_apart(stored).key_id)
+    with pytest.raises(KeyUnavailable, match="is not there"):
+        keyring.destroy(bytes(32))
+    assert cipher.decrypt(stored, 1) == "a"
+
+
+def test_a_process_that_missed_a_destruction_soon_seals_no_more(cipher: ColumnCipher, keyring: Keyring):
+    """The next share of nonces is refused: what it would seal could never be read."""
+    elsewhere = replace(cipher, keyring=again(keyring))
+    stored = elsewhere.encrypt("a", 1)
+    keyring.rotate()
+    keyring.destroy(take_apart(stored).key_id)
+
+    with pytest.raises(KeyUnavailable, match="seals no more"):
+        elsewhere.encrypt_many(("b", number) for number in range(70_000))
+    assert cipher.decrypt(elsewhere.encrypt("c", 1), 1) == "c"
+
+
+def test_a_keyring_without_its_table_says_so(server: Server, database: str, tmp_path: Path):
+    """The message names the table, the database and what to call."""
+    table = KeyTable(lambda: server.session(database), schema="Not There")
+
+    with pytest.raises(BadInput, match=r'"Not There"\.data_key is not in the database .*make\(\)'):
+        Keyring(table, LocalFile(tmp_path / "keys.json")).sealing()
 
 
 def test_shredding_an_identity_forgets_its_values_alone(cipher: ColumnCipher, keyring: Keyring):

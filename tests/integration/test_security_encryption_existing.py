@@ -181,6 +181,15 @@ def test_what_cannot_be_bound_is_refused(conn: Connection, keyring: Keyring):
             encrypt_column(conn, cipher_of(keyring, table, column), **options)
 
 
+def test_a_connection_that_only_reads_changes_nothing(conn: Connection, keyring: Keyring):
+    """As of a database that was named: refused with what to give instead."""
+    conn.execute("create table people (id int primary key, ssn text)")
+    conn.execute("set default_transaction_read_only = on")
+
+    with pytest.raises(BadInput, match=r"read-only transaction.*scratch copy"):
+        encrypt_column(conn, cipher_of(keyring, "people", "ssn"))
+
+
 def test_a_column_that_a_view_needs_is_sealed_and_kept(conn: Connection, keyring: Keyring):
     """The message names the view; the values are sealed, and dropped after the view is."""
     conn.execute("create table people (id int primary key, ssn text)")

@@ -2,5 +2,6 @@
 update {schema}.data_key
 set sealed = sealed + %(count)s
 where key_id = %(key_id)s
+  and wrapped is not null
   and sealed + %(count)s <= %(budget)s
 returning sealed;

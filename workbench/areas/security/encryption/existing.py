@@ -95,11 +95,18 @@ def encrypt_column(
     and only when every value was opened again and is the same; nobody can write the table meanwhile.
 
     *conn* is an autocommit connection to a scratch copy, of the table's owner. Raises BadInput for a table
-    without a primary key, a column of it, a view, and where another object needs the column.
+    without a primary key, a column of it, a view, and where another object needs the column or the login
+    may not write.
     """
     began = time.monotonic()
     target = _column(conn, cipher, sealed, index, identity_column)
-    _add_columns(conn, target)
+    try:
+        _add_columns(conn, target)
+    except (psycopg2.errors.ReadOnlySqlTransaction, psycopg2.errors.InsufficientPrivilege) as exc:
+        raise BadInput(
+            f"{target.title} cannot be encrypted here ({str(exc).splitlines()[0]}): "
+            "give a connection of the table's owner to a scratch copy"
+        ) from None
     ciphers = cache(lambda identity: replace(cipher, identity=identity))
 
     def seal(rows: Sequence[tuple[RowKey, str | None, Any]]) -> list[Sealed]:

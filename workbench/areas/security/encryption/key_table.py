@@ -6,12 +6,16 @@ import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import psycopg2.errors
 from psycopg2 import sql
 from psycopg2.extras import execute_values
 
+from workbench.areas.security.encryption.errors import KeyUnavailable
 from workbench.areas.security.encryption.keys import Purpose, WrappedKey
 from workbench.areas.security.encryption.stored import NONCE_BUDGET
+from workbench.catalog.model import qualified
 from workbench.engines.postgres import Connection
+from workbench.errors import BadInput
 from workbench.sql import read
 
 Connect = Callable[[], contextlib.AbstractContextManager[Connection]]
@@ -32,12 +36,12 @@ class KeyTable:
 
     def make(self) -> None:
         """Make schema and table; they may be there."""
-        with self._connect() as conn:
+        with self._session() as conn:
             conn.execute(self._text("key_table.sql"))
 
     def add(self, key: WrappedKey) -> None:
         """Store a new key, which takes the place of the active one of its purpose and identity."""
-        with self._connect() as conn:
+        with self._session() as conn:
             conn.execute(
                 self._text("key_add.sql"),
                 {
@@ -64,7 +68,7 @@ class KeyTable:
 
     def reserve(self, key_id: bytes, count: int) -> bool:
         """Count *count* nonces as used; whether the key has so many left."""
-        with self._connect() as conn:
+        with self._session() as conn:
             parameters = {"key_id": key_id, "count": count, "budget": NONCE_BUDGET}
             return conn.execute(self._text("key_reserve.sql"), parameters).fetchone() is not None
 
@@ -73,20 +77,20 @@ class KeyTable:
         if not pairs:
             return 0
         rows = [(new.key_id, old.wrapped, new.wrapped, new.provider, new.wrapping_key) for old, new in pairs]
-        with self._connect() as conn, conn.cursor() as cur:
+        with self._session() as conn, conn.cursor() as cur:
             text = self._text("key_rewrap.sql").as_string(conn)
             return len(execute_values(cur, text, rows, page_size=len(rows), fetch=True))
 
     def destroy(self, *, key_id: bytes | None = None, identity: str = "") -> list[bytes]:
         """Forget one key, or all of an identity; the ids of those that were there."""
-        with self._connect() as conn:
+        with self._session() as conn:
             parameters = {"key_id": key_id, "identity": identity}
             gone = conn.execute(self._text("key_destroy.sql"), parameters).fetchall()
         return [bytes(each) for (each,) in gone]
 
     def _found(self, **parameters: Any) -> Iterator[WrappedKey]:
         given = {"key_id": None, "purpose": None, "identity": None, **parameters}
-        with self._connect() as conn:
+        with self._session() as conn:
             rows = conn.execute(self._text("key_find.sql"), given).fetchall()
         for key_id, purpose, identity, wrapped, provider, wrapping_key, active, sealed in rows:
             yield WrappedKey(
@@ -99,6 +103,19 @@ class KeyTable:
                 active,
                 sealed,
             )
+
+    @contextlib.contextmanager
+    def _session(self) -> Iterator[Connection]:
+        with self._connect() as conn:
+            try:
+                yield conn
+            except (psycopg2.errors.UndefinedTable, psycopg2.errors.InvalidSchemaName):
+                raise BadInput(
+                    f"the key table {qualified(self._schema.string, 'data_key')} is not in the database "
+                    f"{conn.info.dbname}: call make() first"
+                ) from None
+            except psycopg2.errors.InsufficientPrivilege as exc:
+                raise KeyUnavailable(f"the key table cannot be used: {str(exc).splitlines()[0]}") from None
 
     def _text(self, name: str) -> sql.Composed:
         return sql.SQL(read(_FOLDER + name)).format(schema=self._schema)

@@ -108,15 +108,20 @@ class Keyring:
     def destroy(self, key_id: bytes) -> None:
         """Destroy one data key: what it sealed can never be read again.
 
-        Raises KeyUnavailable where it is unknown.
+        Rotate first, give every process *kept_s* to notice, and reencrypt what is to stay. Raises
+        KeyUnavailable where the key is unknown, or seals still.
         """
         with self._lock:
             gone = self.table.destroy(key_id=key_id)
             self._forget(key_id)
         if not gone:
-            raise KeyUnavailable(
-                f"the data key {key_id.hex()[:16]} is not in this keyring, or was destroyed before"
+            known = self.table.find(key_id)
+            why = (
+                "seals still: rotate first"
+                if known and known.active
+                else "is not there, or was destroyed before"
             )
+            raise KeyUnavailable(f"the data key {key_id.hex()[:16]} {why}")
 
     def shred(self, identity: str) -> int:
         """Destroy all data keys of *identity*, and with them its values; how many there were."""
@@ -138,6 +143,10 @@ class Keyring:
             if self.table.reserve(key.key_id, share):
                 key.left += share
                 return
+        stored = self.table.find(key.key_id)
+        if stored is None or stored.wrapped is None:
+            self._forget(key.key_id)
+            raise KeyUnavailable(f"the data key {key.key_id.hex()[:16]} was destroyed: it seals no more")
         raise NonceBudgetSpent(
             f"the data key {key.key_id.hex()[:16]} has sealed {NONCE_BUDGET:,} values, "
             "as many as random nonces allow: call rotate(), and reencrypt the old values when there is time"

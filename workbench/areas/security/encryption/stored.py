@@ -9,7 +9,7 @@ associated data of AES-256-GCM are a constant, version, flags and key id, then t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from workbench.areas.security.encryption.errors import ValueRefused
 
@@ -22,8 +22,7 @@ NONCE_BUDGET = 2**32  # values a key: NIST SP 800-38D, section 8.3, for random n
 DOMAIN = b"database-workbench value\0"
 
 
-@dataclass(frozen=True)
-class StoredValue:
+class StoredValue(NamedTuple):
     """A stored value taken apart; nothing of it is secret."""
 
     header: bytes

@@ -21,7 +21,7 @@ def hunt(places: Places, markers: Sequence[Marker], *, engine: str = "") -> Hunt
     searched: dict[str, int] = {}
     left_out: list[str] = []
     for place, read in places.items():
-        wanted = [each for each in markers if not each.is_control or place in each.must_be_in]
+        wanted = [each for each in markers if each.is_hunted_in(place)]
         try:
             seen, searched[place] = _seen(read, wanted)
         except FeatureUnavailable as exc:

@@ -20,13 +20,15 @@ class Marker:
     """A secret that occurs nowhere else, and how it was *planted*.
 
     A control is planted in the naive way and must be found in each place of *must_be_in*: where it is not,
-    the hunt of that place proves nothing. Any other marker must be found in no place at all.
+    the hunt of that place proves nothing. Any other marker must be found in no place at all, but those of
+    *may_be_in*, where it is kept on purpose and is not looked for.
     """
 
     name: str
     secret: bytes = field(repr=False)
     planted: str
     must_be_in: frozenset[str] = frozenset()
+    may_be_in: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         if len(self.secret) < _SHORTEST:
@@ -38,6 +40,10 @@ class Marker:
     @property
     def is_control(self) -> bool:
         return bool(self.must_be_in)
+
+    def is_hunted_in(self, place: str) -> bool:
+        """Whether finding it there, or not finding it, says anything."""
+        return place in self.must_be_in if self.is_control else place not in self.may_be_in
 
 
 @dataclass(frozen=True)
