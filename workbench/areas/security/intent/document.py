@@ -19,6 +19,7 @@ from workbench.areas.security.intent.model import (
 from workbench.areas.security.intent.problems import IntentError, Problem
 from workbench.errors import printable
 
+_TOO_DEEP = Problem(1, "it is nested too deep: an intent has five levels")
 Location = tuple[str | int, ...]
 
 
@@ -128,8 +129,15 @@ class _Reader:
 
     lines: dict[Location, int] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    seen: set[int] = field(default_factory=set)
 
     def read(self, node: yaml.Node, at: Location = ()) -> Any:
+        if id(node) in self.seen:  # an alias (*name) gives the node of its anchor again, or itself
+            line = node.start_mark.line + 1
+            text = "what is here is referred to by an alias (*) elsewhere: write it out there"
+            self.problems.append(Problem(line, text))
+            return None
+        self.seen.add(id(node))
         self.lines.setdefault(at, node.start_mark.line + 1)
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, at)
@@ -162,7 +170,10 @@ def parse(text: str, path: str) -> Document:
     """The YAML *text*; *path* is for messages. Raises IntentError with every problem of its structure."""
     node = _compose(text, path)
     reader = _Reader()
-    data = reader.read(node)
+    try:
+        data = reader.read(node)
+    except RecursionError:
+        raise IntentError(path, [_TOO_DEEP]) from None
     lines = reader.lines
     if not isinstance(data, dict):
         raise IntentError(path, [Problem(1, "an intent is a mapping with the keys intent, roles and rules")])
@@ -181,12 +192,6 @@ def parse(text: str, path: str) -> Document:
 
 def _compose(text: str, path: str) -> yaml.Node:
     try:
-        for event in yaml.parse(text, Loader=yaml.SafeLoader):
-            if isinstance(event, yaml.AliasEvent):
-                line = event.start_mark.line + 1 if event.start_mark else 1
-                raise IntentError(
-                    path, [Problem(line, f"*{event.anchor} refers to another place: write out what is meant")]
-                )
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as exc:
         line = exc.problem_mark.line + 1 if exc.problem_mark else 1
@@ -196,7 +201,7 @@ def _compose(text: str, path: str) -> yaml.Node:
         said = " ".join(str(exc).split())
         raise IntentError(path, [Problem(1, f"this is not YAML: {said}: take it out")]) from exc
     except RecursionError:
-        raise IntentError(path, [Problem(1, "it is nested too deep: an intent has five levels")]) from None
+        raise IntentError(path, [_TOO_DEEP]) from None
     if node is None:
         raise IntentError(
             path, [Problem(1, "the intent is empty: it needs the keys intent, roles and rules")]

@@ -6,6 +6,7 @@ import difflib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 from workbench.areas.security.intent.model import TableName
 from workbench.catalog.model import Catalog, Table, qualified, quoted
@@ -85,13 +86,16 @@ class Names:
 
     def _tables(self, parts: tuple[str, ...]) -> list[Table]:
         lowered = tuple(each.lower() for each in parts)
-        for wanted in (parts, lowered):
-            found = [
-                each for each in self.catalog.tables if (each.schema, each.name)[-len(wanted) :] == wanted
-            ]
-            if found:
-                return found
-        return []
+        return self._by_name.get(parts) or self._by_name.get(lowered) or []
+
+    @cached_property
+    def _by_name(self) -> dict[tuple[str, ...], list[Table]]:
+        """The tables by their names, with their schemas and without."""
+        found: dict[tuple[str, ...], list[Table]] = {}
+        for each in self.catalog.tables:
+            found.setdefault((each.schema, each.name), []).append(each)
+            found.setdefault((each.name,), []).append(each)
+        return found
 
     def _no_table(self, text: str, parts: tuple[str, ...]) -> str:
         known = [each.qualified for each in self.catalog.base_tables]
