@@ -10,6 +10,7 @@ from workbench.areas.security.attacks.matrix import Matrix, matrix
 from workbench.areas.security.attacks.model import Attempt
 from workbench.areas.security.attacks.probes import probe_attempts
 from workbench.areas.security.attacks.probes.catalogue import PROBES
+from workbench.areas.security.attacks.uninvited import uninvited_attempts
 from workbench.areas.security.design.model import Mutation, Part, PartKind
 from workbench.areas.security.intent.model import Intent
 from workbench.areas.security.mutants.proving import Attack
@@ -32,6 +33,8 @@ _FIRST: dict[PartKind, tuple[str, ...]] = {
     "audit": ("30", "36"),
 }
 
+_UNINVITED: frozenset[PartKind] = frozenset({"revoke", "default privilege", "token", "function", "schema"})
+
 
 @contextlib.contextmanager
 def attacks_on(target: Target) -> Iterator[Attack]:
@@ -46,6 +49,7 @@ def attacks_on(target: Target) -> Iterator[Attack]:
             if part is None:
                 yield from made.attempts()
                 yield from probe_attempts(target)
+                yield from uninvited_attempts(target)
                 return
             yield from _near_then_far(target, made, part)
 
@@ -60,11 +64,15 @@ def _near_then_far(target: Target, made: Matrix, part: Part) -> Iterator[Attempt
     for wanted in near:
         yield from made.attempts(only=_but(wanted, tuple(done)))
         done.append(wanted)
+    if part.kind in _UNINVITED:
+        yield from uninvited_attempts(target)
     yield from _probes(target, first)
     for wanted in far:
         yield from made.attempts(only=_but(wanted, tuple(done)))
         done.append(wanted)
     yield from _probes(target, tuple(each.number for each in PROBES if each.number not in first))
+    if part.kind not in _UNINVITED:
+        yield from uninvited_attempts(target)
 
 
 def _circles(intent: Intent, part: Part) -> tuple[list[Picks], list[Picks]]:

@@ -1,0 +1,180 @@
+"""What nobody was given: a login of no rule, routines, what is made later, tokens of others."""
+
+from __future__ import annotations
+
+import contextlib
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import psycopg2
+from psycopg2 import sql as composed
+
+from workbench.areas.security.attacks.model import Attempt, Declared
+from workbench.areas.security.attacks.naive import protected_table
+from workbench.areas.security.attacks.probes.running import Sent, attacking, attempt, staged, statement
+from workbench.areas.security.design.text import keeper_name
+from workbench.areas.security.design.tokens import SETTING, TokenKey, install_token_key, new_key, sign_token
+from workbench.areas.security.intent.model import RoleIntent
+from workbench.areas.security.trial.model import Target
+from workbench.catalog.model import qualified
+from workbench.engines.postgres import Connection
+
+_CLOSED = tuple(f"permission denied for {each}" for each in ("function", "procedure", "schema"))
+
+
+def uninvited_attempts(target: Target) -> Iterator[Attempt]:
+    """Attempts of whoever has no rule at all to it, each taken back.
+
+    ``U1`` a login that the intent does not know, ``U2`` temporary tables, ``U3`` routines that no rule
+    needs, ``U4`` functions and types that an owner makes later, ``U5`` tokens that are genuine and not for
+    this role, database or time; of a target without tokens the last is left out.
+    """
+    yield from _stranger(target)
+    logins = tuple(each for each in target.intent.roles if each.kind == "login")
+    for role in logins:
+        with attacking(target, role.name) as session:
+            sent = session.run("uninvited.temporary")
+        yield attempt(
+            "U2", "a temporary table", role.name, sent, reached=sent.accepted, identity="", operation="create"
+        )
+    yield from _routines(target, logins)
+    yield from _made_later(target, logins)
+    yield from _tokens(target, logins)
+
+
+def _stranger(target: Target) -> Iterator[Attempt]:
+    role = f"wb_stranger_{uuid.uuid4().hex[:12]}"
+    with target.place.server.session() as superuser:
+        superuser.execute(statement("uninvited.stranger", role=composed.Identifier(role)))
+        try:
+            sent = Sent("connect")
+            try:
+                target.place.server.connect_once(target.database, user=role).close()
+            except psycopg2.OperationalError as exc:
+                words = str(exc).strip().splitlines()[-1].partition("FATAL:")[2].strip()
+                sent = Sent("connect", "42501", words.replace(target.database, "target_database"))
+        finally:
+            superuser.execute(statement("uninvited.stranger_gone", role=composed.Identifier(role)))
+    yield attempt(
+        "U1",
+        "a login of no rule connects",
+        "a stranger",
+        sent,
+        reached=sent.accepted,
+        identity="",
+        operation="connect",
+    )
+
+
+def _routines(target: Target, logins: tuple[RoleIntent, ...]) -> Iterator[Attempt]:
+    """A routine that no expression of a table needs is nobody's."""
+    with target.place.server.session(target.database) as conn:
+        found = conn.execute(
+            statement("uninvited.routines"), {"schemas": list(target.place.catalog.schemas)}
+        ).fetchall()
+    for role in logins:
+        with attacking(target, role.name) as session:
+            for schema, name, kind, arguments, types in found:
+                verb = "call {}({})" if kind == "p" else "select {}({})"
+                nothing = composed.SQL(", ").join(composed.SQL("null::" + each) for each in types)
+                sent = session.send(composed.SQL(verb).format(composed.Identifier(schema, name), nothing))
+                yield attempt(
+                    "U3",
+                    f"call {qualified(schema, name)}({arguments})",
+                    role.name,
+                    sent,
+                    reached=not sent.message.startswith(_CLOSED),
+                    identity="",
+                    operation="execute",
+                )
+
+
+def _made_later(target: Target, logins: tuple[RoleIntent, ...]) -> Iterator[Attempt]:
+    """The deployer and each owner make a function and a type, in a schema where everybody may look."""
+    owners = [each.name for each in target.intent.roles if each.kind in ("owner", "audit owner")]
+    keeper = [keeper_name(target.intent)] if target.design is not None else []
+    for creator in (target.place.deployer, *owners, *keeper):
+        with staged(target) as session:
+            session.run("uninvited.later_schema")
+            for each in (creator, *(role.name for role in logins)):
+                session.run("uninvited.open_later_schema", role=composed.Identifier(each))
+            session.become(creator, assume=False)
+            made = [session.run(f"uninvited.{each}") for each in ("later_function", "later_type")]
+            for role in logins:
+                session.become(role.name, assume=False)
+                for what, one, name in (
+                    ("function", made[0], "call_later"),
+                    ("type", made[1], "use_later_type"),
+                ):
+                    sent = session.run(f"uninvited.{name}") if one.accepted else one
+                    yield attempt(
+                        "U4",
+                        f"a {what} that {creator} makes later",
+                        role.name,
+                        sent,
+                        reached=sent.accepted,
+                        identity="",
+                        operation="execute" if what == "function" else "usage",
+                    )
+                    if sent.accepted:
+                        session.conn.execute("rollback to savepoint before_attempt")
+
+
+def _tokens(target: Target, logins: tuple[RoleIntent, ...]) -> Iterator[Attempt]:
+    """Genuine tokens, signed with a key of the database's own: one that fits, and others that do not."""
+    program = next((each.name for each in logins if each.identified == "token"), None)
+    if target.design is None or target.intent.identity is None or program is None:
+        return
+    table = protected_table(target.intent)
+    identity = target.identities.a
+    now = datetime.now(UTC)
+    with _own_key(target) as key:
+        other = next((each.name for each in logins if each.name != program), "postgres")
+
+        def token(role: str, database: str, age_s: float = 0) -> str:
+            begins = now - timedelta(seconds=age_s)
+            return sign_token(key, identity, role=role, database=database, lifetime_s=300, now=begins)
+
+        tried: tuple[tuple[str, str, Declared], ...] = (
+            ("that is for it", token(program, target.database), "allowed"),
+            ("that has expired", token(program, target.database, age_s=400), "refused"),
+            ("of another role", token(other, target.database), "refused"),
+            ("for another database", token(program, "elsewhere"), "refused"),
+        )
+        for name, shown, declared in tried:
+            with attacking(target, program) as session:
+                session.run("uninvited.token", {"setting": SETTING, "token": shown})
+                sent = session.run("uninvited.seen", table=composed.Identifier(*table))
+            yield attempt(
+                "U5",
+                f"a token {name}",
+                program,
+                sent,
+                reached=bool(sent.value),
+                declared=declared,
+                table=table,
+                operation="select",
+                row="own",
+                rows=sent.value,
+            )
+
+
+@contextlib.contextmanager
+def _own_key(target: Target) -> Iterator[TokenKey]:
+    """A key of tokens that the database accepts for the block."""
+    key = new_key(f"probe-{uuid.uuid4().hex[:12]}")
+    with (
+        contextlib.closing(target.place.connect(target.database)) as deployer,
+        target.place.server.session(target.database) as superuser,
+    ):
+        install_token_key(deployer, key, intent=target.intent)
+        try:
+            yield key
+        finally:
+            _forget(superuser, target, key.id)
+
+
+def _forget(superuser: Connection, target: Target, key_id: str) -> None:
+    keys = composed.Identifier(target.intent.schema, "token_keys")
+    superuser.execute(statement("uninvited.forget_key", keys=keys), {"key": key_id})
