@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 import psycopg2
 from psycopg2 import sql as composed
@@ -118,6 +118,12 @@ class _Plan:
     def _named(self, table: Table) -> bool:
         return any((table.schema, table.name) in rule.tables for rule in self.intent.rules)
 
+    @cached_property
+    def hidden(self) -> frozenset[TableName]:
+        """The tables whose rows are somebody's, or of which some role may reach some rows alone."""
+        limited = (rule for rule in self.intent.rules if rule.where or rule.rows == "own")
+        return frozenset({*self.intent.owners, *(name for rule in limited for name in rule.tables)})
+
     def _say_what_views_show(self) -> None:
         self.left_out += [
             f"{each.qualified}: whether it may be read was tried; which rows it shows is for the probes"
@@ -135,7 +141,7 @@ class _Plan:
             yield _login_case(actor)
         if actor.kind == "owner":
             for name, rows in self.rows.items():
-                if name in self.intent.owners:
+                if name in self.hidden and rows.table.kind != "foreign table":
                     yield from owner_cases(writing, rows)
             return
         yield from self._role_cases(actor)

@@ -91,7 +91,7 @@ def closed_cases(writing: Writing, table: Table, events: Events, *, readable: bo
             name, "delete", "refused", writing.say("delete count", name),
             how="counter", by_privilege=True, part="all rows",
         )  # fmt: skip
-    if table.kind not in ("view",):
+    if table.kind in ("table", "partitioned table"):
         yield writing.case(name, "truncate", "refused", writing.say("truncate", name), by_privilege=True)
 
 
@@ -138,8 +138,10 @@ def superuser_cases(writing: Writing, rows: TableRows) -> Iterator[Case]:
     name = (table.schema, table.name)
     total = sum(each.count for each in rows.samples)
     column = writing.first_writable(table)
-    statements = {"select": writing.say("select count", name), "delete": writing.say("delete count", name)}
-    if column is not None:
+    statements = {"select": writing.say("select count", name)}
+    if table.kind != "foreign table":  # what it takes is for its wrapper to say
+        statements["delete"] = writing.say("delete count", name)
+    if column is not None and table.kind != "foreign table":
         statements["update"] = writing.update(table, column)
     for operation, text in statements.items():
         yield writing.case(

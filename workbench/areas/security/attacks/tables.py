@@ -38,7 +38,8 @@ class TableCases:
         """Every case, each key once."""
         yield from self._reach()
         yield from self._columns()
-        yield self._case("truncate", "any", "refused", self._say("truncate"), by_privilege=True)
+        if self.table.kind != "foreign table":  # whether its wrapper can is asked before who may
+            yield self._case("truncate", "any", "refused", self._say("truncate"), by_privilege=True)
         if not self.writable:
             return
         yield self._copy_to()
