@@ -27,7 +27,7 @@ from workbench.engines.server import scratch_name
 from workbench.errors import FeatureUnavailable
 
 Row = dict[str, Any]
-ROWS, ONE_BY_ONE, ROUNDS = 50_000, 1_500, 5
+ROWS, ONE_BY_ONE, ROUNDS = 50_000, 1_000, 3
 PEER = "naive row trigger"
 _TABLES = {
     "no audit": "unaudited",
@@ -59,8 +59,8 @@ def rows(
         _prepare(conn, owner, count)
         bulk = _measured(conn, rounds, lambda table: _bulk(conn, table), count)
         single = _measured(conn, rounds, lambda table: _one_by_one(conn, table, one_by_one), one_by_one)
-        evidence = _evidence(conn)
-    return [*_bulk_rows(bulk), *_single_rows(single), *evidence]
+        others = [*_truncation(conn, count), *_evidence(conn)]
+    return [*_bulk_rows(bulk), *_single_rows(single), *others]
 
 
 @contextlib.contextmanager
@@ -84,6 +84,30 @@ def _prepare(conn: Connection, owner: str, count: int) -> None:
     for part in audit_parts(intent, reflect(conn)):
         conn.execute(part.apply)
     conn.execute("vacuum analyze")
+
+
+def _truncation(conn: Connection, count: int) -> list[Row]:
+    """What a TRUNCATE costs whose rows are logged, beside one that leaves an entry and a DELETE."""
+    table = composing.Identifier("by_statement")
+    cost = {}
+    for truncation in ("logged", "rows"):
+        conn.execute("call audit.watch('by_statement', false, '{}', '{}', %s)", [truncation])
+        cost[truncation] = _rolled_back(conn, composing.SQL("truncate {}").format(table)) / count
+    deleted = _rolled_back(conn, composing.SQL("delete from {}").format(table)) / count
+    return [
+        _row("audit: TRUNCATE with its rows logged", cost["rows"], deleted, None, peer="DELETE, audited"),
+        _row("audit: TRUNCATE with an entry", cost["logged"], deleted, None, peer="DELETE, audited"),
+    ]
+
+
+def _rolled_back(conn: Connection, statement: composing.Composable) -> float:
+    """The CPU in µs of *statement*, whose work is undone."""
+    conn.execute("begin")
+    before = _cpu_ns(conn)
+    conn.execute(statement)
+    used = _cpu_ns(conn) - before
+    conn.execute("rollback")
+    return used / 1e3
 
 
 def _evidence(conn: Connection) -> list[Row]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import random
+import runpy
 import threading
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
@@ -15,6 +16,7 @@ import psycopg2
 import pytest
 
 from tests.audit_trail import Trail, audit_cluster, open_trail
+from workbench import sql
 from workbench.areas.security.audit import (
     Anchor,
     as_of,
@@ -458,3 +460,22 @@ def test_each_form_of_writing_is_proved_and_a_gap_shows(trail: Trail) -> None:
         ("c", "copy"),
     }
     assert len(trail.entries()) == 20  # of the rows above; nothing that was tried is left
+
+
+def test_what_the_trail_costs_is_measured(cluster: Server) -> None:
+    """Few rows say nothing of the cost: that every figure is there, and that no role is left."""
+    bench = runpy.run_path(str(sql.asset_root("bench") / "_security_audit.py"))
+
+    rows = bench["rows"](cluster, count=200, one_by_one=20, rounds=1)
+
+    assert len({row["benchmark"] for row in rows}) == len(rows) == 16
+    assert all(
+        set(row) == {"benchmark", "value", "unit", "peer", "peer_value", "ratio", "limit", "ok"}
+        for row in rows
+    )
+    assert [row["limit"] for row in rows if row["limit"]] == [0.5, 1.0]
+    assert "entries/s" in {row["unit"] for row in rows}
+    with cluster.session() as conn:
+        assert conn.execute("select count(*) from pg_roles where rolname like 'wb\\_audit%'").fetchone() == (
+            0,
+        )

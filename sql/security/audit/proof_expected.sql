@@ -1,7 +1,7 @@
 -- proof_expected: how many rows came, changed and went since then, whatever way they did
--- placeholders: table, key, omitted
+-- placeholders: table, key, record
 with now_there as (
-    select {key} as row_key, (pg_catalog.to_jsonb(t) - {omitted})::text as record
+    select {key} as row_key, {record} as record
     from {table} t
 ),
 before as (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -135,17 +135,17 @@ class _Trial:
             self.conn.execute("rollback")
 
     def _names(self) -> dict[str, composing.Composable]:
-        key: composing.Composable
-        key = composing.SQL("pg_catalog.to_jsonb(t)::text")
-        if self.key:
-            pairs = [composing.SQL("t.{}").format(composing.Identifier(each)) for each in self.key]
-            key = composing.SQL("row({})::text").format(composing.SQL(", ").join(pairs))
-        hidden = hidden_columns(self.intent, self.catalog, self.name)
+        omitted = hidden_columns(self.intent, self.catalog, self.name).omitted
+        shown = [
+            each.name
+            for each in self.table.columns
+            if each.name not in omitted and each.generated != "virtual"
+        ]
         return {
             "table": composing.Identifier(*self.name),
-            "key": key,
+            "key": _row_of(self.key or shown),
+            "record": _row_of(shown),
             "key_columns": composing.SQL(", ").join([composing.Identifier(each) for each in self.key]),
-            "omitted": composing.SQL("{}::text[]").format(composing.Literal(list(hidden.omitted))),
             "columns": composing.SQL(", ").join([composing.Identifier(each) for each in self._writable()]),
             "rows": composing.Literal(_ROWS),
         }
@@ -340,3 +340,10 @@ class _Trial:
     def _truncate(self) -> None:
         self._begin_counting()
         self._run("truncate {table} cascade")
+
+
+def _row_of(columns: Sequence[str]) -> composing.Composable:
+    """The values of *columns* of the row t as one text."""
+    return composing.SQL("row({})::text").format(
+        composing.SQL(", ").join([composing.Identifier("t", each) for each in columns])
+    )
