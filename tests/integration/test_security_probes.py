@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from workbench.areas.security.attacks.model import Attempt
-from workbench.areas.security.attacks.probes import probe_attempts
+from workbench.areas.security.attacks.model import AttackRun, Attempt
+from workbench.areas.security.attacks.naive import naive as naive_design
+from workbench.areas.security.attacks.probes import PROBES, Chapter, leak_story, probe_attempts
+from workbench.areas.security.audit import audit_parts
+from workbench.areas.security.design.hardening import hardened
+from workbench.areas.security.design.model import Design
 from workbench.areas.security.intent.model import (
+    AuditIntent,
     Identity,
     Intent,
     Label,
@@ -17,9 +25,12 @@ from workbench.areas.security.intent.model import (
     RowOwner,
     Rule,
 )
+from workbench.areas.security.intent.reading import example_intent
+from workbench.areas.security.trial import security_place
 from workbench.areas.security.trial.model import Identities, Place, Target
 from workbench.catalog.reflect import reflect
-from workbench.engines.postgres import Connection, private_cluster
+from workbench.engines.postgres import Connection, Server, private_cluster
+from workbench.source import Options, open_source
 
 NOTES, ITEMS = ("app data", 'No"tes'), ("app data", "items")
 KEY = "a key of the test"
@@ -198,7 +209,278 @@ def test_every_attempt_has_a_key_of_its_own(naive: list[Attempt], safe: list[Att
         assert len(keys) == len(set(keys))
 
 
-@pytest.mark.parametrize("number", ["2", "4", "5", "7", "12", "15", "16", "19", "21", "22", "23"])
+@pytest.mark.parametrize(
+    "number", ["2", "4", "5", "6", "7", "8", "9", "12", "14", "15", "16", "19", "21", "22", "23", "X9"]
+)
 def test_the_naive_design_leaks(naive: list[Attempt], number: str) -> None:
     """What the matrix saw on the naive design is seen again."""
     assert _leaks(naive, number)
+
+
+HOLES = {
+    "1": """
+        drop policy mine on "app data"."No""tes";
+        create policy mine on "app data"."No""tes" to wp_app
+            using (access.current_identity() is null or tenant = access.current_identity())
+    """,
+    "2": 'create policy open on "app data".items for select to wp_app using (true)',
+    "3": 'create policy open on "app data"."No""tes" for insert to wp_app with check (true)',
+    "4": """
+        create policy open on "app data"."No""tes" to wp_app
+            using (tenant = current_setting('app.tenant_id', true))
+    """,
+    "5": 'alter table "app data".items no force row level security',
+    "6": 'alter table "app data".items disable row level security',
+    "7": """
+        create view "app data".shown as select * from "app data"."No""tes";
+        grant select on "app data".shown to wp_app
+    """,
+    "8": 'alter table "app data"."No""tes" no force row level security',
+    "9": 'alter table "app data".items disable row level security',
+    "10": 'alter table "app data"."No""tes" disable row level security',
+    "12": 'create policy open on "app data".items for insert to wp_app with check (true)',
+    "14": 'create policy open on "app data".items for select to wp_app using (true)',
+    "15": 'grant truncate on "app data".items to wp_editor',
+    "16": """
+        alter default privileges for role wp_owner in schema "app data" grant select on tables to wp_report
+    """,
+    "18": """
+        create function "app data".counted() returns bigint language plpgsql security definer
+            as 'begin return (select count(*) from "No""tes"); end'
+    """,
+    "19": 'grant create on schema "app data" to wp_editor',
+    "21": 'grant trigger on "app data"."No""tes" to wp_report',
+    "22": "alter default privileges for role wp_owner grant execute on functions to wp_report",
+    "23": 'grant select on all sequences in schema "app data" to wp_report',
+    "X1": 'alter table "app data"."No""tes" owner to wp_editor',
+    "X4": f"""
+        create function "app data".signed() returns text language sql as $$select '{"0123456789abcdef" * 4}'$$
+    """,
+    "X5": """
+        grant usage on schema access to wp_report;
+        grant select on access.token_key to wp_report
+    """,
+    "X13": """
+        grant create on schema "app data" to wp_editor;
+        grant select, references on "app data"."No""tes" to wp_editor
+    """,
+}
+
+
+@pytest.mark.parametrize("number", HOLES)
+def test_a_hole_in_the_safe_design_is_found(place: Place, safe: list[Attempt], number: str) -> None:
+    """A probe is green on the safe design, and red as soon as its hole is there."""
+    assert _leaks(safe, number) == []
+
+    with _target(place, SAFE, HOLES[number]) as target:
+        assert _leaks(probe_attempts(target, only={number}), number)
+
+
+@pytest.mark.parametrize(
+    ("number", "granted", "role"),
+    [
+        ("20", "wp_owner", "wp_app"),
+        ("26", "pg_read_server_files", "wp_report"),
+        ("X6", "pg_read_all_data", "wp_editor"),
+        ("X7", "pg_read_all_stats", "wp_report"),
+    ],
+)
+def test_a_membership_too_many_is_found(place: Place, number: str, granted: str, role: str) -> None:
+    """A login that was made a member of a powerful role reaches what the probe is after."""
+    with _target(place, SAFE) as target, place.server.session() as conn:
+        conn.execute(f"grant {granted} to {role}")
+        try:
+            attempts = probe_attempts(target, only={number})
+        finally:
+            conn.execute(f"revoke {granted} from {role}")
+        after = probe_attempts(target, only={number})
+
+    assert {each.role for each in attempts if not each.as_declared} == {role}
+    assert _leaks(after, number) == []
+
+
+def test_a_later_cascade_is_closed_by_the_column_of_the_owner(safe: list[Attempt]) -> None:
+    """A cascading key without the owner's column deletes another's row; with it no such row can be there."""
+    without, with_it = (each for each in safe if each.number == "13" and "made later" in each.name)
+
+    assert (without.declared, without.observed) == ("residual", "reached")
+    assert (with_it.declared, with_it.observed, with_it.sqlstate) == ("refused", "stopped", "23503")
+
+
+def test_what_is_residual_is_measured(safe: list[Attempt]) -> None:
+    """A leak that PostgreSQL cannot close is no failure, and says what was seen."""
+    residual = {(each.number, each.name): each for each in safe if each.declared == "residual"}
+
+    assert residual["X3", "EXPLAIN ANALYZE counts what the policy removed"].rows == 400
+    assert residual["10", "the estimate for a common value"].detail
+    assert residual["X8", "a cursor WITH HOLD of the identity before"].rows == 200
+    assert all(each.as_declared for each in residual.values())
+
+
+def test_what_a_probe_needs_and_does_not_find_is_said(place: Place) -> None:
+    """A target without an identified login, a sequence or a trail leaves probes out, and says so."""
+    roles = tuple(replace(each, identified="none") for each in INTENT.roles)
+    left_out: list[str] = []
+    with _target(place, SAFE, intent=replace(INTENT, roles=roles, rules=())) as target:
+        attempts = probe_attempts(target, only={"2", "30", "26"}, left_out=left_out)
+
+    assert {each.number for each in attempts} == {"26"}
+    assert left_out == [
+        "probe 2: not applicable: no login acts for one identity at a time",
+        "probe 30: not applicable: the intent declares no audit",
+    ]
+
+
+def test_nothing_of_a_probe_is_left_in_the_target(place: Place) -> None:
+    """After all probes the target has the same objects, rows, settings and roles as before."""
+    with _target(place, NAIVE) as target:
+        before = _state(target)
+        probe_attempts(target)
+
+        assert _state(target) == before
+
+
+def _state(target: Target) -> list[object]:
+    with target.place.server.session(target.database) as conn:
+        return [
+            conn.execute(query).fetchall()
+            for query in (
+                "select oid, relacl::text, relrowsecurity from pg_class where oid >= 16384 order by oid",
+                "select oid, proacl::text from pg_proc where oid >= 16384 order by oid",
+                "select rolname, rolsuper, rolbypassrls from pg_roles order by rolname",
+                'select md5(string_agg(t::text, \'\' order by t.note_id)) from "app data"."No""tes" t',
+                'select count(*) from "app data".items',
+                "select count(*) from pg_largeobject_metadata",
+                "select name, setting from pg_file_settings where sourcefile ~ 'auto' order by name",
+            )
+        ]
+
+
+AUDITED = replace(
+    INTENT,
+    roles=(*INTENT.roles, RoleIntent("wp_audit", "audit owner")),
+    audit=AuditIntent(tables=(NOTES, ITEMS)),
+)
+TRAIL_HOLES = {
+    "30": "grant usage on schema audit to wp_app; grant insert on audit.log to wp_app",
+    "31": """
+        grant usage on schema audit to wp_report;
+        grant execute on function audit.record_row() to wp_report
+    """,
+    "33": 'alter table "app data".items enable trigger audit_update',
+    "34": 'drop trigger audit_truncate on "app data".items',
+    "36": 'drop trigger audit_update on "app data".items',
+    "37": 'drop trigger audit_update on "app data".items',
+    "39": """
+        drop trigger audit_update on "app data"."No""tes";
+        create trigger audit_update after update on "app data"."No""tes"
+            referencing old table as old_rows new table as new_rows
+            for each statement execute function audit.record_statement('{}', '{}')
+    """,
+}
+
+
+@contextlib.contextmanager
+def _audited(place: Place, *more: str) -> Iterator[Target]:
+    """The safe design with a trail, and then the statements *more*."""
+    made = "do $$begin if to_regrole('wp_audit') is null then create role wp_audit; end if; end$$"
+    values = """update "app data"."No""tes" set body = 'secret of ' || slug"""
+    parts = audit_parts(AUDITED, place.catalog)
+    statements = (made, values, *(each.apply for each in parts if each.apply), *more)
+    with _target(place, SAFE, *statements, intent=AUDITED) as target:
+        yield replace(target, design=Design(AUDITED, parts))
+
+
+def test_the_trail_stands_every_probe(place: Place) -> None:
+    """The trail is neither forged nor avoided, tells what was switched off, and holds no labelled value."""
+    numbers = {"30", "31", "32", "33", "34", "36", "37", "39", "40"}
+    with _audited(place) as target:
+        attempts = probe_attempts(target, only=numbers)
+
+    assert {each.number for each in attempts} == numbers
+    assert [each.key + ": " + each.detail for each in attempts if not each.as_declared] == []
+    assert any("registry says" in each.detail for each in attempts if each.number == "32")
+    assert all("anchor tell" in each.detail for each in attempts if each.number == "40")
+
+
+@pytest.mark.parametrize("number", TRAIL_HOLES)
+def test_a_hole_in_the_trail_is_found(place: Place, number: str) -> None:
+    """A right too many on the trail, or a trigger too few, is found by the probe of that number."""
+    with _audited(place, TRAIL_HOLES[number]) as target:
+        assert _leaks(probe_attempts(target, only={number}), number)
+
+
+LEAKS_OF_THE_NAIVE_DESIGN = {
+    *(
+        "1",
+        "2",
+        "3",
+        "4",
+        "5",
+        "6",
+        "7",
+        "8",
+        "9",
+        "10",
+        "11",
+        "12",
+        "14",
+        "15",
+        "16",
+        "18",
+        "19",
+        "21",
+        "22",
+    ),
+    *("23", "30", "31", "32", "33", "34", "35", "36", "37", "38", "39", "40", "X9", "X13"),
+}
+RESIDUAL = {"5", "7", "10", "11", "13", "24", "30", "X3", "X4", "X5", "X8", "X12"}
+
+
+@pytest.fixture(scope="module")
+def example_runs(server: Server) -> Iterator[tuple[AttackRun, AttackRun]]:
+    """All probes against the naive and the hardened design of the example."""
+    runs = []
+    with (
+        open_source("ecommerce", server, Options(scale=0.01)) as opened,
+        security_place(opened) as place,
+    ):
+        intent = example_intent(place.catalog)
+        for design in (naive_design, hardened):
+            with design(place, intent) as target:
+                left_out: list[str] = []
+                attempts = probe_attempts(target, left_out=left_out)
+                runs.append(
+                    AttackRun(target.name, place.server.description, tuple(attempts), 0.0, tuple(left_out))
+                )
+    yield runs[0], runs[1]
+
+
+def test_the_example_is_closed_but_for_what_is_residual(example_runs: tuple[AttackRun, AttackRun]) -> None:
+    """On the hardened example no probe reaches what it should not, and none fails unexpectedly."""
+    _, run = example_runs
+
+    assert [each.key + ": " + each.detail for each in run.not_as_declared] == []
+    assert [each.key for each in run.attempts if each.observed == "failed"] == []
+
+
+def test_the_story_shows_each_leak_and_its_end(example_runs: tuple[AttackRun, AttackRun]) -> None:
+    """What the matrix saw on the naive design leaks there, and is closed on the hardened one or residual."""
+    chapters = {each.number: each for each in leak_story(*example_runs)}
+    leaking = {number for number, each in chapters.items() if each.naive == "leak"}
+
+    assert leaking >= LEAKS_OF_THE_NAIVE_DESIGN
+    assert {each.hardened for each in chapters.values()} <= {"closed", "residual"}
+    assert _numbers(chapters, "residual") == RESIDUAL
+    assert all(each.seen for each in chapters.values() if each.naive == "leak")
+
+
+def _numbers(chapters: dict[str, Chapter], standing: str) -> set[str]:
+    return {number for number, each in chapters.items() if each.hardened == standing}
+
+
+def test_every_probe_has_its_place_in_the_documentation() -> None:
+    """The page of the attacks has a section for each probe under its number and title, and no other."""
+    page = (Path(__file__).parents[2] / "docs" / "attacks.md").read_text(encoding="utf-8")
+
+    assert re.findall(r"^## (.+)$", page, re.M) == [f"{each.number}. {each.title}" for each in PROBES]

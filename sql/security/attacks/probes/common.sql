@@ -15,7 +15,7 @@ order by r.rolname;
 select row({key})::text
 from {table} t
 where {owned}
-order by row({key})::text
+order by {key}
 limit %(limit)s;
 
 -- statement: owned_by_column

@@ -102,6 +102,9 @@ copy (select 1) to program 'true';
 -- statement: copy_file
 copy (select 1) to '/dev/null';
 
+-- statement: copy_from_file
+copy pg_temp.wb_absent from '/dev/null';
+
 -- statement: read_file
 select pg_catalog.pg_read_file('PG_VERSION');
 

@@ -134,7 +134,7 @@ alter table {parent} detach partition {leaf};
 -- statement: first_key
 select row({key})::text
 from {table} t
-order by row({key})::text
+order by {key}
 limit 1;
 
 -- statement: a_value

@@ -34,10 +34,12 @@ class Probe:
 
     def attempts(self, scene: Scene) -> Iterator[Attempt]:
         """The probe tried on *scene*; what it has nothing for goes to its list of what was left out."""
-        if self.anybody:
+        if self.tenant is not None:
+            yield from self._by_tenant(self.tenant, scene)
+        if self.anybody is not None:
             yield from self.anybody(scene)
-        if self.tenant is None:
-            return
+
+    def _by_tenant(self, tenant: Tenant, scene: Scene) -> Iterator[Attempt]:
         if scene.app is None:
             scene.left_out.append(
                 f"probe {self.number}: not applicable: no login acts for one identity at a time"
@@ -48,7 +50,17 @@ class Probe:
                 "with a primary key and rows of two identities"
             )
         else:
-            yield from self.tenant(scene, scene.app.name, scene.subject)
+            yield from tenant(scene, scene.app.name, scene.subject)
+
+
+def references(scene: Scene) -> Iterator[Attempt]:
+    """12: the privilege that a foreign key to a table needs."""
+    return functions.rights_on_tables(scene, "12", "references")
+
+
+def truncation(scene: Scene) -> Iterator[Attempt]:
+    """15: the privilege that a TRUNCATE needs."""
+    return functions.rights_on_tables(scene, "15", "truncate")
 
 
 PROBES: tuple[Probe, ...] = (
@@ -63,10 +75,10 @@ PROBES: tuple[Probe, ...] = (
     Probe("9", "Errors as an oracle", tenant=rows.error_oracle),
     Probe("10", "Estimates and statistics", tenant=oracles.estimates),
     Probe("11", "Unique keys as an oracle", tenant=oracles.unique_keys),
-    Probe("12", "Foreign keys as an oracle", tenant=oracles.foreign_keys),
+    Probe("12", "Foreign keys as an oracle", tenant=oracles.foreign_keys, anybody=references),
     Probe("13", "Cascades to another's rows", tenant=oracles.cascades),
     Probe("14", "COPY", tenant=rows.copies),
-    Probe("15", "TRUNCATE", tenant=rows.truncates),
+    Probe("15", "TRUNCATE", tenant=rows.truncates, anybody=truncation),
     Probe("16", "Partitions", tenant=views.partitions),
     Probe("17", "Prepared statements after a change of identity", tenant=rows.prepared),
     Probe("18", "SECURITY DEFINER and temporary objects", anybody=functions.definers),

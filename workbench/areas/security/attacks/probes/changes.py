@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from psycopg2 import sql
 
 from workbench.areas.security.attacks.probes.running import Sent, Session, statement
-from workbench.areas.security.attacks.probes.scene import Scene, name_of, names
+from workbench.areas.security.attacks.probes.scene import name_of, names
 from workbench.catalog.model import Column, Table
 
 _NUMBERS = frozenset({"smallint", "integer", "bigint", "numeric", "real", "double precision"})
@@ -42,7 +42,7 @@ class Change:
         )
 
 
-def find_change(scene: Scene, session: Session, table: Table, *, of_key: bool = False) -> Change | None:
+def find_change(session: Session, table: Table, *, of_key: bool = False) -> Change | None:
     """A change that a superuser can make in *table*, of a column outside of the key or in it; undone again.
 
     None where there is no row, no primary key, or no change that its constraints and triggers allow.

@@ -170,8 +170,7 @@ def planted_triggers(scene: Scene) -> Iterator[Attempt]:
     for table in tables:
         for role in scene.logins:
             yield _planted(scene, role.name, table)
-    for role in scene.logins:
-        yield from _rights_nobody_needs(scene, role.name)
+    yield from rights_on_tables(scene, "21", "trigger")
 
 
 def _planted(scene: Scene, role: str, table: tuple[str, str]) -> Attempt:
@@ -211,16 +210,16 @@ def _planted(scene: Scene, role: str, table: tuple[str, str]) -> Attempt:
         )
 
 
-def _rights_nobody_needs(scene: Scene, role: str) -> Iterator[Attempt]:
-    """The privileges that no rule of an intent can give, looked for on every table at once."""
-    with attacking(scene.target, role) as session:
-        for privilege, number in (("trigger", "21"), ("truncate", "15"), ("references", "12")):
+def rights_on_tables(scene: Scene, number: str, privilege: str) -> Iterator[Attempt]:
+    """A privilege that no rule of an intent can give, looked for on every table at once."""
+    for role in scene.logins:
+        with attacking(scene.target, role.name) as session:
             sent = session.run("privileges.tables_with", {"privilege": privilege})
             found = [name for (name,) in sent.rows]
             yield attempt(
                 number,
                 f"the privilege {privilege} on any table",
-                role,
+                role.name,
                 sent,
                 reached=bool(found),
                 identity="",

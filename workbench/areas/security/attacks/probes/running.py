@@ -112,6 +112,13 @@ class Session:
         found = tuple((line,) for line in lines.getvalue().splitlines())
         return Sent(text, rows=found, rowcount=len(found))
 
+    @contextlib.contextmanager
+    def undone(self) -> Iterator[None]:
+        """What is sent within the block is taken back at its end, a change of role too."""
+        self.conn.execute("savepoint before_block")
+        yield
+        self.conn.execute("rollback to savepoint before_block")
+
     def become(self, role: str, identity: str | None = None, *, assume: bool = True) -> None:
         """From here on the session is one of *role* for *identity*; only in a superuser's session.
 

@@ -155,7 +155,7 @@ def forging_functions(scene: Scene, trail: Trail) -> Iterator[Attempt]:
 
 def switched_off(scene: Scene, trail: Trail) -> Iterator[Attempt]:
     """32: the owner of a table switches its audit off; the registry must say so."""
-    for table, change in changeable(scene, trail, most=3):
+    for table, change in changeable(scene, trail, most=2):
         name = (table.schema, table.name)
         for what in ("disable_triggers", "drop_triggers"):
             with staged(scene.target) as session:
@@ -214,16 +214,17 @@ def replica_role(scene: Scene, trail: Trail) -> Iterator[Attempt]:
 def truncations(scene: Scene, trail: Trail) -> Iterator[Attempt]:
     """34: TRUNCATE fires no row trigger."""
     tried = 0
-    for table in audited_tables(scene.intent, scene.catalog):
-        with staged(scene.target) as session:
-            before = _count(session, trail)
-            session.become(table.owner, assume=False)
-            sent = session.run("trail.truncate", table=name_of((table.schema, table.name)))
-            session.back()
+    with staged(scene.target) as session:
+        for table in audited_tables(scene.intent, scene.catalog):
+            with session.undone():
+                before = _count(session, trail)
+                session.become(table.owner, assume=False)
+                sent = session.run("trail.truncate", table=name_of((table.schema, table.name)))
+                session.back()
+                entries = _count(session, trail) - before
             if sent.sqlstate == "0A000":  # other tables refer to it
                 continue
             tried += 1
-            entries = _count(session, trail) - before
             yield attempt(
                 "34",
                 "a truncation that leaves no entry",
@@ -244,7 +245,7 @@ def partition_writes(scene: Scene, trail: Trail) -> Iterator[Attempt]:
     superuser = scene.target.place.server.user
     for leaf, _ in _leaves(scene, "35"):
         with staged(scene.target) as session:
-            change = find_change(scene, session, leaf)
+            change = find_change(session, leaf)
             if change is not None:
                 sent, entries = _entries_of(session, trail, change)
                 yield _recorded("35", "a partition written by its name", superuser, sent, entries, 1, leaf)
@@ -255,7 +256,7 @@ def detached_partitions(scene: Scene, trail: Trail) -> Iterator[Attempt]:
     superuser = scene.target.place.server.user
     for leaf, root in _leaves(scene, "38"):
         with staged(scene.target) as session:
-            change = find_change(scene, session, leaf)
+            change = find_change(session, leaf)
             if change is None:
                 continue
             session.run(
@@ -296,9 +297,10 @@ def _leaves(scene: Scene, number: str) -> list[tuple[Table, Table]]:
 def exact_counts(scene: Scene, trail: Trail) -> Iterator[Attempt]:
     """36: one row changed in any way is one entry: by UPDATE, ON CONFLICT, MERGE, COPY and DELETE."""
     superuser = scene.target.place.server.user
-    for table, change in changeable(scene, trail):
-        with staged(scene.target) as session:
-            sent, entries = _entries_of(session, trail, change)
+    with staged(scene.target) as session:
+        for table, change in changeable(scene, trail):
+            with session.undone():
+                sent, entries = _entries_of(session, trail, change)
             yield _recorded("36", "UPDATE of a row", superuser, sent, entries, 1, table)
     for table, change in changeable(scene, trail, most=3):
         assert table.primary_key is not None
@@ -364,12 +366,12 @@ def changed_keys(scene: Scene, trail: Trail) -> Iterator[Attempt]:
         if tried == 3:
             break
         with staged(scene.target) as session:
-            change = find_change(scene, session, table, of_key=True)
+            change = find_change(session, table, of_key=True)
             if change is None:
                 continue
             tried += 1
             sent, entries = _entries_of(session, trail, change)
-            yield _recorded("37", "a row given another key", superuser, sent, entries, None, table)
+        yield _recorded("37", "a row given another key", superuser, sent, entries, None, table)
     if not tried:
         scene.left_out.append("probe 37: not applicable: no audited table lets its key be changed")
 
@@ -430,15 +432,15 @@ def changeable(scene: Scene, trail: Trail, *, most: int | None = None) -> Iterat
     """The audited tables of which a row can be changed, and the change; what has none is told once."""
     if scene.changes is None:
         scene.changes = []
-        for table in audited_tables(scene.intent, scene.catalog):
-            with staged(scene.target) as session:
-                change = find_change(scene, session, table)
-            if change is None:
-                scene.left_out.append(
-                    f"probes 32 to 36: not applicable to {table.qualified}: it has no row that may be changed"
-                )
-            else:
-                scene.changes.append((table, change))
+        with staged(scene.target) as session:
+            for table in audited_tables(scene.intent, scene.catalog):
+                change = find_change(session, table)
+                if change is None:
+                    scene.left_out.append(
+                        f"probes 32 to 36: not applicable to {table.qualified}: no row of it may be changed"
+                    )
+                else:
+                    scene.changes.append((table, change))
     yield from scene.changes[:most]
 
 

@@ -68,7 +68,7 @@ def _views_found(scene: Scene, app: str) -> Iterator[Attempt]:
         scene.left_out.append(
             "probe 7: not applicable to views that are there: none reads a table with owners"
         )
-    others = [key.strip("()") for owned in scene.owned for key in owned.b if len(key) > 6]
+    others = [owned.b[0].strip("()") for owned in scene.owned if len(owned.b[0]) > 6]
     for schema, view, _kind in found:
         with attacking(scene.target, app, scene.target.identities.a) as session:
             sent = session.run("oracles.mentions", {"texts": others}, table=name_of((schema, view)))
@@ -107,12 +107,11 @@ def partitions(scene: Scene, app: str, subject: Owned) -> Iterator[Attempt]:
         for leaf in scene.catalog.tables
         if leaf.partition_of and (parent := _root(scene, leaf)) in scene.intent.owners
     ]
-    for leaf, parent in leaves:
-        for role in scene.logins:
-            allowed = any(rule.rows == "all" for rule in scene.may(role.name, parent, "select"))
-            if allowed:
-                continue
-            with attacking(scene.target, role.name) as session:
+    for role in scene.logins:
+        with attacking(scene.target, role.name) as session:
+            for leaf, parent in leaves:
+                if any(rule.rows == "all" for rule in scene.may(role.name, parent, "select")):
+                    continue
                 sent = session.run("rows.count_all", table=name_of((leaf.schema, leaf.name)))
                 yield attempt(
                     "16",
