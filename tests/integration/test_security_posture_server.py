@@ -85,7 +85,7 @@ CARELESS_ROLES = f"""
   alter role app set app.encryption_key = '{SECRET}';
   alter role app set app.token_lifetime = '900';
   alter role app set session_preload_libraries = 'auto_explain';
-  alter role app set search_path = 'open, public';
+  alter role app set search_path = open, public;
   grant set on parameter session_replication_role to plain;
   create database app;
 """

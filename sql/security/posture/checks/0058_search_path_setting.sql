@@ -20,9 +20,10 @@ from pg_catalog.pg_db_role_setting s
 left join pg_catalog.pg_database d on d.oid = s.setdatabase
 left join pg_catalog.pg_roles r on r.oid = s.setrole
 cross join lateral pg_catalog.unnest(s.setconfig) as entry(text)
-cross join lateral pg_catalog.string_to_array(pg_catalog.substr(entry.text, 13), ',') as parts(names)
-cross join lateral pg_catalog.unnest(parts.names) as part(name)
-join pg_catalog.pg_namespace n on n.nspname = pg_catalog.btrim(part.name, ' "')
+cross join lateral pg_catalog.regexp_matches(
+  pg_catalog.substr(entry.text, 13), '"((?:[^"]|"")*)"|([^,"\s]+)', 'g'
+) as part(names)
+join pg_catalog.pg_namespace n on n.nspname = coalesce(pg_catalog.replace(part.names[1], '""', '"'), part.names[2])
 cross join lateral pg_catalog.aclexplode(coalesce(n.nspacl, pg_catalog.acldefault('n', n.nspowner))) acl
 where entry.text like 'search\_path=%%'
   and acl.grantee = 0

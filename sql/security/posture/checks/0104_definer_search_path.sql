@@ -14,8 +14,9 @@ with functions as (
     path.text as path,
     pg_catalog.array_remove(
       array(
-        select pg_catalog.btrim(part.name, ' "')
-        from pg_catalog.unnest(pg_catalog.string_to_array(path.text, ',')) with ordinality as part(name, position)
+        select coalesce(pg_catalog.replace(part.names[1], '""', '"'), part.names[2])
+        from pg_catalog.regexp_matches(path.text, '"((?:[^"]|"")*)"|([^,"\s]+)', 'g')
+          with ordinality as part(names, position)
         order by part.position
       ), ''
     ) as names,

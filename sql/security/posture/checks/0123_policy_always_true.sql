@@ -15,7 +15,9 @@ select
   'Its condition is always true and it is for PUBLIC: row security is on and holds nobody. Permissive policies are '
   'joined by OR, so the others do not help. Source: PostgreSQL manual, CREATE POLICY.' as why,
   pg_catalog.format('drop policy %%I on %%I.%%I;', p.polname, n.nspname, c.relname) as fix,
-  pg_catalog.jsonb_build_object('schema', n.nspname, 'table', c.relname, 'policy', p.polname) as details
+  pg_catalog.jsonb_build_object(
+    'schema', n.nspname, 'table', c.relname, 'policy', p.polname, 'command', p.polcmd
+  ) as details
 from pg_catalog.pg_policy p
 join pg_catalog.pg_class c on c.oid = p.polrelid
 join pg_catalog.pg_namespace n on n.oid = c.relnamespace

@@ -56,10 +56,35 @@ def _relation(row: Row) -> composed.Composable:
     return composed.Identifier(row["schema"], row["table"])
 
 
-def _user_of(conn: Connection, row: Row, outsider: str, privileges: list[str]) -> tuple[str, str] | None:
-    """A role that may use the relation of *row*, and with which of *privileges*; None where nobody may."""
+@dataclass(frozen=True)
+class _User:
+    """A role that may use a relation, and *title*, what it is called in the evidence."""
+
+    role: str
+    title: str
+
+
+def _user_of(conn: Connection, row: Row, outsider: str, privileges: list[str]) -> _User | None:
+    """A role that may use the relation of *row* with one of *privileges*; None where nobody may.
+
+    Where PUBLIC may, it is the outsider, who gets USAGE on the schema and nothing else.
+    """
     found = sql.fetch(conn, f"{TRIAL}/grantees.sql", {**row, "privileges": privileges})
-    return (found[0]["role"] or outsider, found[0]["privilege"]) if found else None
+    if not found:
+        return None
+    if role := found[0]["role"]:
+        return _User(role, role)
+    enter(conn, row["schema"], outsider)
+    return _User(outsider, "a role without any grant but USAGE on the schema")
+
+
+def enter(conn: Connection, schema: str, role: str) -> None:
+    """Let *role* use *schema*."""
+    conn.execute(
+        composed.SQL("grant usage on schema {} to {}").format(
+            composed.Identifier(schema), composed.Identifier(role)
+        )
+    )
 
 
 def rows_seen(conn: Connection, relation: composed.Composable, role: str | None = None) -> int:
@@ -71,8 +96,8 @@ def rows_seen(conn: Connection, relation: composed.Composable, role: str | None 
         return _number(conn, statement)
 
 
-def _number(conn: Connection, statement: composed.Composable, parameters: Any = None) -> int:
-    row = conn.execute(statement, parameters).fetchone()
+def _number(conn: Connection, statement: composed.Composable) -> int:
+    row = conn.execute(statement).fetchone()
     return int(row[0]) if row else 0
 
 
@@ -81,36 +106,37 @@ _NOBODY = Outcome(None, "nobody but the owner is granted it in the copy")
 
 def _public_table(conn: Connection, row: Row, outsider: str) -> Outcome:
     """Reads or changes the table as a role that was granted nothing."""
-    relation = _relation(row)
-    columns = [composed.Identifier(each) for each in row["columns"] or ()]
-    for privilege, statement in _uses(relation, columns):
+    enter(conn, row["schema"], outsider)
+    for privilege, statement in _uses(conn, row):
         if privilege not in row["privileges"]:
             continue
-        conn.execute(
-            composed.SQL("grant usage on schema {} to {}").format(
-                composed.Identifier(row["schema"]), composed.Identifier(outsider)
-            )
-        )
-        with acting_as(conn, outsider):
-            count = conn.execute(statement).rowcount
+        try:
+            with acting_as(conn, outsider):
+                count = conn.execute(statement).rowcount
+        except psycopg2.IntegrityError:  # it may, and a constraint has another opinion of the row
+            count = 0
         return Outcome(
             True,
             f"a role without any grant but USAGE on the schema ran {privilege} on it ({count} rows)",
             {"privilege": privilege, "rows": count},
         )
-    return Outcome(None, "none of the privileges can be tried by a statement")
+    return Outcome(None, "")
 
 
-def _uses(
-    relation: composed.Composable, columns: list[composed.Identifier]
-) -> Iterator[tuple[str, composed.Composable]]:
+def _uses(conn: Connection, row: Row) -> Iterator[tuple[str, composed.Composable]]:
+    """The statements for which the privileges on a relation are, none of which changes a row."""
+    relation = _relation(row)
+    columns = [composed.Identifier(each) for each in row["columns"] or ()]
     shown: composed.Composable = composed.SQL(", ").join(columns) if columns else composed.SQL("*")
     yield "SELECT", composed.SQL("select {} from {}").format(shown, relation)
     yield "TRUNCATE", composed.SQL("truncate {}").format(relation)
     yield "DELETE", composed.SQL("delete from {} where false").format(relation)
-    if columns:
-        setting = composed.SQL("{} = default").format(columns[0])
-        yield "UPDATE", composed.SQL("update {} set {} where false").format(relation, setting)
+    first = columns or [
+        composed.Identifier(each["name"]) for each in sql.fetch(conn, f"{TRIAL}/first_column.sql", row)
+    ]
+    if first:
+        yield "UPDATE", composed.SQL("update {} set {} = default where false").format(relation, first[0])
+    yield "INSERT", composed.SQL("insert into {} default values").format(relation)
 
 
 def _public_create(conn: Connection, row: Row, outsider: str) -> Outcome:
@@ -138,11 +164,11 @@ def _policy_without_rls(conn: Connection, row: Row, outsider: str) -> Outcome:
     if user is None:
         return _NOBODY
     relation = _relation(row)
-    seen = rows_seen(conn, relation, user[0])
+    seen = rows_seen(conn, relation, user.role)
     with undone(conn):
         conn.execute(composed.SQL("alter table {} enable row level security").format(relation))
-        held = rows_seen(conn, relation, user[0])
-    return _compared(rows_seen(conn, relation), seen, held, user[0], "with row security on")
+        held = rows_seen(conn, relation, user.role)
+    return _compared(rows_seen(conn, relation), seen, held, user.title, "with row security on")
 
 
 def _compared(total: int, seen: int, held: int, who: str, how: str) -> Outcome:
@@ -158,14 +184,14 @@ def _definer_view(conn: Connection, row: Row, outsider: str) -> Outcome:
     if user is None:
         return _NOBODY
     view = _relation(row)
-    seen = rows_seen(conn, view, user[0])
+    seen = rows_seen(conn, view, user.role)
     with undone(conn):
         conn.execute(composed.SQL("alter view {} set (security_invoker = true)").format(view))
         conn.execute(
-            composed.SQL("grant pg_read_all_data to {}").format(composed.Identifier(user[0]))
+            composed.SQL("grant pg_read_all_data to {}").format(composed.Identifier(user.role))
         )  # so that policies alone decide what is seen
-        held = rows_seen(conn, view, user[0])
-    return _compared(rows_seen(conn, view), seen, held, user[0], "where the policies hold for it")
+        held = rows_seen(conn, view, user.role)
+    return _compared(rows_seen(conn, view), seen, held, user.title, "where the policies hold for it")
 
 
 def _partition(conn: Connection, row: Row, outsider: str) -> Outcome:
@@ -174,19 +200,18 @@ def _partition(conn: Connection, row: Row, outsider: str) -> Outcome:
     if user is None:
         return _NOBODY
     leaf, root = _relation(row), composed.Identifier(row["root_schema"], row["root"])
-    seen = rows_seen(conn, leaf, user[0])
-    with acting_as(conn, user[0]):
+    seen = rows_seen(conn, leaf, user.role)
+    with acting_as(conn, user.role):
         try:
             held = _number(
                 conn,
                 composed.SQL(
-                    "select pg_catalog.count(*) from {} as root where root.tableoid = %s::pg_catalog.regclass"
-                ).format(root),
-                [leaf.as_string(conn)],
+                    "select pg_catalog.count(*) from {} as root where root.tableoid = {}::pg_catalog.regclass"
+                ).format(root, composed.Literal(leaf.as_string(conn))),
             )
         except psycopg2.errors.InsufficientPrivilege:
             held = 0
-    return _compared(rows_seen(conn, leaf), seen, held, user[0], f"through {row['root']}")
+    return _compared(rows_seen(conn, leaf), seen, held, user.title, f"through {row['root']}")
 
 
 def _materialized_view(conn: Connection, row: Row, outsider: str) -> Outcome:
@@ -194,27 +219,31 @@ def _materialized_view(conn: Connection, row: Row, outsider: str) -> Outcome:
     user = _user_of(conn, row, outsider, ["SELECT"])
     if user is None:
         return _NOBODY
-    seen, total = rows_seen(conn, _relation(row), user[0]), rows_seen(conn, _relation(row))
+    seen, total = rows_seen(conn, _relation(row), user.role), rows_seen(conn, _relation(row))
     if total == 0:
         return Outcome(None, "the copy has no row to be seen", {"rows": 0})
     return Outcome(
-        seen == total, f"{user[0]} saw all {seen} rows, whose they are notwithstanding", {"rows_seen": seen}
+        seen == total,
+        f"{user.title} saw all {seen} rows, whose they are notwithstanding",
+        {"rows_seen": seen},
     )
 
 
 def _always_true(conn: Connection, row: Row, outsider: str) -> Outcome:
-    """Deletes, or updates, every row as a role that is granted it."""
+    """Deletes every row as a role that may delete; of other commands the policy says it itself."""
+    if row["command"] not in ("*", "d"):
+        return Outcome(None, "")
     user = _user_of(conn, row, outsider, ["DELETE"])
     if user is None:
         return _NOBODY
     relation = _relation(row)
     total = rows_seen(conn, relation)
-    with acting_as(conn, user[0]):
+    with acting_as(conn, user.role):
         gone = conn.execute(composed.SQL("delete from {}").format(relation)).rowcount
     if total == 0:
         return Outcome(None, "the copy has no row to be changed", {"rows": 0})
     return Outcome(
-        gone == total, f"{user[0]} deleted {gone} of {total} rows", {"deleted": gone, "rows": total}
+        gone == total, f"{user.title} deleted {gone} of {total} rows", {"deleted": gone, "rows": total}
     )
 
 
@@ -223,9 +252,9 @@ def _truncate(conn: Connection, row: Row, outsider: str) -> Outcome:
     user = _user_of(conn, row, outsider, ["TRUNCATE"])
     if user is None:
         return Outcome(None, "TRUNCATE is not among the privileges")
-    with acting_as(conn, user[0]):
+    with acting_as(conn, user.role):
         conn.execute(composed.SQL("truncate {} cascade").format(_relation(row)))
-    return Outcome(True, f"{user[0]} emptied the table whatever the policies say")
+    return Outcome(True, f"{user.title} emptied the table whatever the policies say")
 
 
 _VALUES_TRIED = 20
@@ -239,14 +268,13 @@ def _forged(conn: Connection, row: Row, outsider: str) -> Outcome:
     relation = _relation(row)
     shown: dict[str, int] = {}
     for column in sql.fetch(conn, f"{TRIAL}/policy_columns.sql", row):
-        values = conn.execute(
+        values = conn.execute(  # a name may hold a %, so that no parameter can go with it
             composed.SQL(
-                "select distinct {0}::text from {1} where {0} is not null order by 1 limit %s"
-            ).format(composed.Identifier(column["name"]), relation),
-            [_VALUES_TRIED],
+                "select distinct {0}::text from {1} where {0} is not null order by 1 limit {2}"
+            ).format(composed.Identifier(column["name"]), relation, composed.Literal(_VALUES_TRIED))
         ).fetchall()
         for (value,) in values:
-            with acting_as(conn, user[0]):
+            with acting_as(conn, user.role):
                 conn.execute("select pg_catalog.set_config(%s, %s, true)", [row["setting"], value])
                 count = _number(conn, composed.SQL("select pg_catalog.count(*) from {}").format(relation))
             if count:
@@ -256,18 +284,16 @@ def _forged(conn: Connection, row: Row, outsider: str) -> Outcome:
     if len(shown) < 2:
         return Outcome(None, "the copy has no rows of two identities that the setting tells apart", facts)
     return Outcome(
-        True, f"{user[0]} set {row['setting']} to {len(shown)} identities in turn and saw {total} rows", facts
+        True,
+        f"{user.title} set {row['setting']} to {len(shown)} identities in turn and saw {total} rows",
+        facts,
     )
 
 
 def _call_definer(conn: Connection, row: Row, outsider: str) -> Outcome:
     """Calls the function as a role without any grant."""
     (function,) = sql.fetch(conn, f"{TRIAL}/function.sql", {"function": row["oid"]})
-    conn.execute(
-        composed.SQL("grant usage on schema {} to {}").format(
-            composed.Identifier(row["schema"]), composed.Identifier(outsider)
-        )
-    )
+    enter(conn, row["schema"], outsider)
     with acting_as(conn, outsider):
         allowed = conn.execute(
             "select pg_catalog.has_function_privilege(%s::oid, 'execute')", [row["oid"]]

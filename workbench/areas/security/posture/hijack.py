@@ -10,7 +10,7 @@ from pglast.parser import ParseError, scan
 from psycopg2 import sql as composed
 
 from workbench import sql
-from workbench.areas.security.posture.attempts import TRIAL, Outcome, acting_as, call_of
+from workbench.areas.security.posture.attempts import TRIAL, Outcome, acting_as, call_of, enter
 from workbench.areas.security.posture.running import Row
 from workbench.engines.postgres import Connection
 
@@ -83,11 +83,7 @@ def unqualified(body: str) -> list[str]:
 
 def _may_call(conn: Connection, function: Row, outsider: str) -> None:
     """Let the outsider do what any caller may: enter the schema, be one of those who may call it."""
-    conn.execute(
-        composed.SQL("grant usage on schema {} to {}").format(
-            composed.Identifier(function["schema"]), composed.Identifier(outsider)
-        )
-    )
+    enter(conn, function["schema"], outsider)
     if not function["called_by_public"]:
         conn.execute(
             composed.SQL("grant {} to {}").format(

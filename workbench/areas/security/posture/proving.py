@@ -152,7 +152,9 @@ def _judged(
 
 def _doubt(before: Outcome, failure: str, after: Outcome, *, closed: bool, new: Sequence[Any]) -> str:
     """Why the finding is not verified; "" where it is."""
-    if before.text and before.reached is not True:
+    if before.text and before.reached is None:
+        return f"it could not be shown in a copy: {before.text}"
+    if before.reached is False:
         return f"tried in a copy and not shown: {before.text}"
     if failure:
         return f"the fix fails in the copy: {failure}"
