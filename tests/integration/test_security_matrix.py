@@ -516,7 +516,7 @@ def test_what_is_counted_needs_no_right_to_read(trial):
     )
     change = """
         grant delete on app.keyless to t_diarist;
-        alter table app.keyless enable row level security;
+        alter table app.keyless enable row level security, force row level security;
         create policy reads on app.keyless for select to t_reader using (true);
         create policy removes on app.keyless for delete to t_diarist using (number = 1);
     """
