@@ -149,6 +149,23 @@ def test_odd_names_keys_of_many_columns_and_partitions(conn: Connection, keyring
     ]
 
 
+def test_what_goes_with_a_dropped_column_is_told(conn: Connection, keyring: Keyring):
+    """A foreign key, a unique constraint with its index, a check; nothing while the column stays."""
+    conn.execute("create table kinds (kind text primary key)")
+    conn.execute(
+        "create table people (id int primary key, kind text unique references kinds check (kind > ''))"
+    )
+    cipher = cipher_of(keyring, "people", "kind")
+
+    assert encrypt_column(conn, cipher).gone == ()
+    assert encrypt_column(conn, cipher, drop=True).gone == (
+        "people_kind_check CHECK ((kind > ''::text))",
+        "people_kind_fkey FOREIGN KEY (kind) REFERENCES kinds(kind)",
+        "people_kind_key UNIQUE (kind)",
+        "index people_kind_key",
+    )
+
+
 def test_an_empty_table_is_encrypted(conn: Connection, keyring: Keyring):
     """Nothing to seal; the columns change all the same."""
     conn.execute("create table people (id int primary key, ssn text)")
@@ -188,6 +205,17 @@ def test_a_connection_that_only_reads_changes_nothing(conn: Connection, keyring:
 
     with pytest.raises(BadInput, match=r"read-only transaction.*scratch copy"):
         encrypt_column(conn, cipher_of(keyring, "people", "ssn"))
+
+
+def test_a_rule_that_refuses_the_sealed_value_is_told_without_the_row(conn: Connection, keyring: Keyring):
+    """A constraint's DETAIL shows the whole row in clear: the message has the constraint alone."""
+    conn.execute("create table people (id int primary key, ssn text, ssn_sealed bytea)")
+    conn.execute("insert into people values (1, '123-45-6789')")
+    conn.execute("alter table people add constraint short check (octet_length(ssn_sealed) < 50)")
+
+    with pytest.raises(BadInput, match="check constraint") as refused:
+        encrypt_column(conn, cipher_of(keyring, "people", "ssn"))
+    assert "6789" not in str(refused.value) and refused.value.__cause__ is None
 
 
 def test_a_column_that_a_view_needs_is_sealed_and_kept(conn: Connection, keyring: Keyring):

@@ -26,6 +26,19 @@ select
     ) as indexes,
     coalesce(
         (
+            select pg_catalog.array_agg(
+                pg_catalog.quote_ident(con.conname) || ' ' || pg_catalog.pg_get_constraintdef(con.oid)
+                order by con.conname
+            )
+            from pg_catalog.pg_constraint con
+            where con.conrelid = c.oid
+              and a.attnum = any (con.conkey)
+              and con.contype <> 'n'
+        ),
+        '{}'
+    ) as constraints,
+    coalesce(
+        (
             select pg_catalog.array_agg(o.attname::text)
             from pg_catalog.pg_attribute o
             where o.attrelid = c.oid

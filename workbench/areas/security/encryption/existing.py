@@ -33,7 +33,8 @@ Sealed = tuple[bytes | None, bytes | None]  # of a value: what is stored, and it
 class Encrypted:
     """What was done to *column*: *sealed_rows* were sealed by this call, *dropped* tells whether it is gone.
 
-    *remains* says where its values still stand in clear, and until when, one line each.
+    *remains* says where its values still stand in clear, and until when, one line each. *gone* are the
+    constraints and indexes that went with a dropped column: what they enforced nothing enforces any more.
     """
 
     column: str
@@ -41,6 +42,7 @@ class Encrypted:
     dropped: bool
     elapsed_ms: float
     remains: tuple[str, ...]
+    gone: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ class _Column:
     key: tuple[str, ...]
     indexes: tuple[str, ...]
     columns: tuple[str, ...]
+    constraints: tuple[str, ...]
     not_null: bool
     index: str = ""
     identity: str | None = None
@@ -124,7 +127,8 @@ def encrypt_column(
     if drop:
         _drop(conn, target, cipher, batch)
     elapsed_ms = 1000 * (time.monotonic() - began)
-    return Encrypted(target.title, count, drop, elapsed_ms, _remains(target, dropped=drop))
+    gone = (*target.constraints, *(f"index {name}" for name in target.indexes)) if drop else ()
+    return Encrypted(target.title, count, drop, elapsed_ms, _remains(target, dropped=drop), gone)
 
 
 def reencrypt_column(
@@ -188,6 +192,7 @@ def _column(
         tuple(facts["key_columns"]),
         tuple(facts["indexes"]),
         tuple(facts["columns"]),
+        tuple(facts["constraints"]),
         facts["not_null"],
         _name(f"{cipher.column}_index") if index else "",
         identity,
@@ -290,7 +295,20 @@ def _put(conn: Connection, target: _Column, keys: Sequence[Sequence[Any]], value
     same_row = sql.SQL(" and ").join(
         sql.SQL("t.{0} = b.{0}").format(sql.Identifier(name)) for name in target.key
     )
-    conn.execute(target.text("batch_put.sql", assignments=sql.SQL(", ").join(assignments), same_row=same_row))
+    statement = target.text("batch_put.sql", assignments=sql.SQL(", ").join(assignments), same_row=same_row)
+    try:
+        conn.execute(statement)
+    except psycopg2.Error as exc:  # its DETAIL may show the row, in clear
+        raise BadInput(
+            f"sealed values cannot be written beside {target.title}: {exc.diag.message_primary}"
+            f"{_within(exc)}; this batch is undone, those before it are done"
+        ) from None
+
+
+def _within(exc: psycopg2.Error) -> str:
+    """Which function raised it: a trigger, most often."""
+    last = (exc.diag.context or "").splitlines()[-1:]
+    return f" ({last[0]})" if last and last[0].startswith("PL/pgSQL function") else ""
 
 
 def _make_index(conn: Connection, target: _Column) -> None:
