@@ -41,7 +41,7 @@ from workbench.catalog.model import Catalog, Table, qualified, quoted
 
 _READS_ALL = ("pg_read_all_data", ("select",))
 _WRITES_ALL = ("pg_write_all_data", ("insert", "update", "delete"))
-_SCRATCH = re.compile(r"wb_(script|source|superuser)")
+_SCRATCH = re.compile(r"wb_")  # a database of the workbench itself
 
 
 def derive_intent(catalog: Catalog, facts: AccessFacts) -> Intent:

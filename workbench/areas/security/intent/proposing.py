@@ -40,7 +40,7 @@ def proposed_intent(catalog: Catalog, name: str, taken: set[str]) -> Intent:
     made = own_schemas(catalog)
     identified = ownership.identity is not None
     labels, notes = labels_of(
-        sensitive_columns(catalog),
+        [each for each in sensitive_columns(catalog) if not is_trail(catalog.table(*each.column[:2]))],
         catalog,
         {"personal": (writer, app) if identified else (writer,), "payment": (writer,)},
     )
