@@ -149,6 +149,22 @@ def test_a_chain_that_was_cut_or_bent_is_found(trail: Trail) -> None:
     assert ("seal gone", 3) in [(each.kind, each.seal_id) for each in verify(trail.auditor, anchors)]
 
 
+def test_settings_and_functions_of_the_database_change_no_verdict(trail: Trail) -> None:
+    """Another date style or time zone sees the same seals; what is put in the trail's schema is not asked."""
+    anchors = sealed(trail)
+    as_superuser(trail, "delete from audit.log where entry_id = 15")
+    trail.superuser.execute(
+        "set datestyle = 'SQL, DMY'; set timezone = 'Asia/Tokyo'; set bytea_output = 'escape'"
+    )
+    trail.superuser.execute("set search_path = audit, pg_catalog")
+    trail.superuser.execute(
+        "create function audit.sha256(bytea) returns bytea language sql as $$ select ''::bytea $$"
+    )
+
+    (found,) = verify(trail.superuser, anchors)
+    assert (found.kind, found.seal_id) == ("deleted", 2)
+
+
 def test_a_detached_month_is_found(trail: Trail) -> None:
     """A partition that was taken out of the log takes its month's entries from every seal."""
     anchors = sealed(trail)

@@ -26,8 +26,6 @@ _FUNCTIONS = (
     "record_row",
     "record_truncated_rows",
     "seal",
-    "verify",
-    "seal_hash",
     "as_of",
 )
 

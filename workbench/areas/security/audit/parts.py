@@ -110,9 +110,7 @@ _OBJECTS: tuple[tuple[str, PartKind, str, str, str], ...] = (
         "070_seals.sql",
         "audit",
         "seals",
-        "drop function if exists {audit}.verify(), {audit}.seal();\n"
-        "drop function if exists {audit}.seal_hash(bigint, timestamptz, xid8, xid8, bigint, bytea, text);\n"
-        "drop view if exists {audit}.entry_hashes;\n"
+        "drop function if exists {audit}.seal();\n"
         "drop table if exists {audit}.retired, {audit}.seal_months, {audit}.seals",
         "Who can do everything can change everything: a hash chain with an anchor kept outside shows it.",
     ),
@@ -198,6 +196,8 @@ def names_of(intent: Intent, audit: AuditIntent) -> Names:
         "owner_role": composing.Literal(quoted_name(owner)),
         "identity": identity if intent.identity else composing.SQL("null"),
         "identity_known": known if intent.identity else composing.SQL("false"),
+        "entry_hash": fragment("entry_hash.sql"),
+        "seal_hash": fragment("seal_hash.sql"),
         "access": composing.Identifier(intent.schema),
         "access_function": composing.Literal(signature),
         **{
@@ -205,6 +205,11 @@ def names_of(intent: Intent, audit: AuditIntent) -> Names:
             for table in ("log", "log_default", "seals", "seal_months", "retired")
         },
     }
+
+
+def fragment(file: str) -> composing.SQL:
+    """The expression in *file*, which the seals and their verification share."""
+    return composing.SQL(sql.read(_FOLDER + file).partition("\n")[2].strip())
 
 
 def script(file: str, names: Names) -> str:

@@ -15,6 +15,8 @@ from typing import Any, Literal
 import psycopg2
 from psycopg2 import sql as composing
 
+from workbench import sql
+from workbench.areas.security.audit.parts import fragment
 from workbench.engines.postgres import Connection
 from workbench.errors import BadInput
 
@@ -121,9 +123,9 @@ def verify(
 ) -> list[Tampering]:
     """What was tampered with since it was sealed, the first bad seal of each kind; empty where nothing was.
 
-    Every seal is computed again from the entries. That shows who changes, deletes, inserts or reorders
-    entries; who can compute the seals again as well is shown by the *anchors* alone. With *key* their
-    signatures are checked. The months of *retired* need not be there.
+    Every seal is computed again from the entries, by no function of the trail's own schema. That shows who
+    changes, deletes, inserts or reorders entries; who can compute the seals again as well is shown by the
+    *anchors* alone. With *key* their signatures are checked. The months of *retired* need not be there.
     """
     found: list[Tampering] = []
     trusted = []
@@ -142,14 +144,11 @@ def verify(
 
 
 def _recomputed(conn: Connection, schema: str) -> list[dict[str, Any]]:
-    query = composing.SQL(
-        """
-        select v.seal_id, v.from_transaction::text, v.to_transaction::text, v.hash, v.chained,
-            v.hash_as_computed, v.months
-        from {}.verify() v
-        order by v.seal_id
-        """
-    ).format(composing.Identifier(schema))
+    query = composing.SQL(sql.read("security/audit/verify.sql")).format(
+        audit=composing.Identifier(schema),
+        entry_hash=fragment("entry_hash.sql"),
+        seal_hash=fragment("seal_hash.sql"),
+    )
     names = ("seal_id", "first", "end", "hash", "chained", "hash_as_computed", "months")
     seals = [dict(zip(names, row, strict=True)) for row in conn.execute(query).fetchall()]
     for each in seals:
