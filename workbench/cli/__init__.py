@@ -20,6 +20,7 @@ from workbench.cli.common import as_plain, json_option, print_json, print_table,
 from workbench.cli.nosql import nosql
 from workbench.cli.oltp import oltp
 from workbench.cli.optimization import optimization
+from workbench.cli.security import security
 from workbench.errors import BadInput, WorkbenchError
 
 _LITTLE_SPACE_MB = 50
@@ -149,6 +150,7 @@ def list_notebooks(as_json: bool) -> None:
 main_group.add_command(oltp)
 main_group.add_command(nosql)
 main_group.add_command(optimization)
+main_group.add_command(security)
 
 
 @main_group.command()

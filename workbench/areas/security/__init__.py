@@ -1,1 +1,87 @@
 """Security: who may do what to which rows, as a design that was attacked."""
+
+from workbench.areas.security.attacks.run import leaks, run_attacks
+from workbench.areas.security.audit.evidence import evidence_rows, prove_evidence
+from workbench.areas.security.audit.proof import prove_audit
+from workbench.areas.security.design.cost import row_security_cost
+from workbench.areas.security.ground import (
+    Ground,
+    hold_ground,
+    intent_of,
+    proposed_intent,
+    security_ground,
+)
+from workbench.areas.security.intent.writing import write_intent
+from workbench.areas.security.posture import prove_posture, review_mongodb_posture, review_posture
+from workbench.areas.security.proving import SecurityProof, prove_design
+from workbench.areas.security.recording import (
+    matrix_picture,
+    proof_as_dict,
+    record_audit,
+    record_posture,
+    record_proof,
+)
+from workbench.areas.security.subject import Subject, hold_subject, open_subject, review_subject
+from workbench.areas.security.telling import (
+    attempt_rows,
+    audit_rows,
+    control_rows,
+    cost_rows,
+    leak_rows,
+    mutant_rows,
+    not_as_declared_rows,
+    noted,
+    part_rows,
+    proof_in_words,
+    residual_rows,
+    role_rows,
+    rule_rows,
+    run_rows,
+    sighting_rows,
+    survivor_rows,
+)
+
+__all__ = [
+    "Ground",
+    "SecurityProof",
+    "Subject",
+    "attempt_rows",
+    "audit_rows",
+    "control_rows",
+    "cost_rows",
+    "evidence_rows",
+    "hold_ground",
+    "hold_subject",
+    "intent_of",
+    "leak_rows",
+    "leaks",
+    "matrix_picture",
+    "mutant_rows",
+    "not_as_declared_rows",
+    "noted",
+    "open_subject",
+    "part_rows",
+    "proof_as_dict",
+    "proof_in_words",
+    "proposed_intent",
+    "prove_audit",
+    "prove_design",
+    "prove_evidence",
+    "prove_posture",
+    "record_audit",
+    "record_posture",
+    "record_proof",
+    "residual_rows",
+    "review_mongodb_posture",
+    "review_posture",
+    "review_subject",
+    "role_rows",
+    "row_security_cost",
+    "rule_rows",
+    "run_attacks",
+    "run_rows",
+    "security_ground",
+    "sighting_rows",
+    "survivor_rows",
+    "write_intent",
+]

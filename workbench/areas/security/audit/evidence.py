@@ -40,7 +40,7 @@ class Tampered:
 
 
 def prove_evidence(target: Target) -> list[Tampered]:
-    """Seal the trail of a copy of *target*, and tamper with it in each way that is known, one after the other.
+    """Seal the trail of a copy of *target*, and tamper with it in each way that is known, one after another.
 
     The first is the control, which must say nothing. Everything is rolled back, and the copy dropped.
     Raises BadInput where no audited table has rows whose deletion could be logged.

@@ -1,0 +1,98 @@
+"""The ground on which a design is proved: the place, the intent, and a copy with each design."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from workbench.areas.security.access.reading import access_facts
+from workbench.areas.security.attacks.naive import naive
+from workbench.areas.security.design.hardening import hardened
+from workbench.areas.security.intent.deriving import derive_intent
+from workbench.areas.security.intent.model import Intent
+from workbench.areas.security.intent.reading import example_intent, read_intent
+from workbench.areas.security.trial import security_place
+from workbench.areas.security.trial.model import Place, Target
+from workbench.catalog.reflect import reflect
+from workbench.source import OpenSource
+
+
+@dataclass
+class Ground:
+    """A place and the intent to be proved on it; *intent_from* says where the intent comes from.
+
+    *naive* and *hardened* are made when they are asked for, and gone with the ground.
+    """
+
+    opened: OpenSource
+    place: Place
+    intent: Intent
+    intent_from: str
+    _held: contextlib.ExitStack = field(default_factory=contextlib.ExitStack, repr=False)
+    _targets: dict[str, Target] = field(default_factory=dict, repr=False)
+
+    @property
+    def naive(self) -> Target:
+        """A copy with the naive design for the roles of the intent."""
+        if "naive" not in self._targets:
+            self._targets["naive"] = self._held.enter_context(naive(self.place, self.intent))
+        return self._targets["naive"]
+
+    @property
+    def hardened(self) -> Target:
+        """A copy with the design of the intent. Raises BadInput where it cannot be applied."""
+        if "hardened" not in self._targets:
+            replaced = hardened(self.place, self.intent, replace=True)
+            self._targets["hardened"] = self._held.enter_context(replaced)
+        return self._targets["hardened"]
+
+    @property
+    def engine(self) -> str:
+        return self.place.server.description
+
+    def close(self) -> None:
+        """Give the private cluster back; twice does no harm."""
+        self._held.close()
+        self._targets.clear()
+
+
+@contextlib.contextmanager
+def security_ground(opened: OpenSource, intent: str | Path | None = None) -> Iterator[Ground]:
+    """A private cluster for *opened* and the intent of the file *intent*; all is gone after the block.
+
+    Without a file: the example's own intent, else the one proposed from what the source's roles may do
+    now. Raises BadInput for an intent that does not fit the source, SourceError for a source that cannot
+    be copied.
+    """
+    with contextlib.ExitStack() as held:
+        place = held.enter_context(security_place(opened))
+        declared, origin = intent_of(opened, place, intent)
+        with contextlib.ExitStack() as targets:
+            yield Ground(opened, place, declared, origin, targets)
+
+
+def hold_ground(opened: OpenSource, intent: str | Path | None = None) -> Ground:
+    """For a notebook: the ground, open until `close()` or the end of the process."""
+    with contextlib.ExitStack() as stack:
+        ground = stack.enter_context(security_ground(opened, intent))
+        ground._held.push(stack.pop_all())
+    atexit.register(ground.close)
+    return ground
+
+
+def intent_of(opened: OpenSource, place: Place, intent: str | Path | None) -> tuple[Intent, str]:
+    """The intent and where it comes from. Raises BadInput where the file does not fit the source."""
+    if intent:
+        path = Path(intent)
+        return read_intent(path, place.catalog), path.name
+    if opened.source.kind == "example":
+        return example_intent(place.catalog), "the example's own"
+    return proposed_intent(opened), "proposed from the source, not yet corrected by anybody"
+
+
+def proposed_intent(opened: OpenSource) -> Intent:
+    """An intent as a starting point: what the roles of *opened* may do now, with guesses marked."""
+    return derive_intent(reflect(opened.connection), access_facts(opened.connection))

@@ -1,0 +1,130 @@
+"""What the report keeps: findings, claims with their outcome, figures, and files to take home."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from workbench.areas.security.attacks.run import leaks
+from workbench.areas.security.audit.evidence import Tampered
+from workbench.areas.security.audit.proof import AuditProof
+from workbench.areas.security.charts import attack_matrix
+from workbench.areas.security.intent.writing import write_intent
+from workbench.areas.security.posture.model import PostureReview
+from workbench.areas.security.proving import SecurityProof
+from workbench.areas.security.telling import attempt_rows, residual
+from workbench.proof.plain import as_json
+from workbench.proof.results import AreaResults
+
+_CLAIM_DECLARED = "Every attempt on the design ended as the intent declares"
+_CLAIM_NAIVE = "The attacks find leaks in a naive design, and none of them in this one"
+_CLAIM_MUTANTS = "Each part of the design that is broken is noticed by an attack"
+_CLAIM_AUDIT = "The trail holds exactly what was changed, however it was written"
+_CLAIM_EVIDENCE = "Who tampers with the trail is noticed, a superuser too"
+
+
+def record_posture(results: AreaResults, review: PostureReview) -> None:
+    """Put the posture's findings, its figures and its controls into *results*."""
+    results.add_findings(review.findings)
+    totals = review.totals
+    results.add_fact(
+        "Controls of the server's posture",
+        len(review.controls),
+        ", ".join(f"{number} {state}" for state, number in totals.items() if number),
+    )
+    results.add_artifact(
+        "posture.json", as_json([asdict(each) for each in review.controls]), "the controls and their states"
+    )
+
+
+def record_proof(results: AreaResults, proof: SecurityProof) -> None:
+    """Put findings, claims, figures, the matrix, the scripts and the intent into *results*."""
+    results.add_findings(proof.findings)
+    _record_attacks(results, proof)
+    if proof.mutants is not None:
+        totals = proof.mutants.totals
+        results.add_fact("Broken parts that an attack noticed", totals["killed"], f"of {totals['made']}")
+        results.add_proof(
+            _CLAIM_MUTANTS,
+            not proof.mutants.survivors and bool(proof.mutants.mutants),
+            proof.engine,
+            detail=f"{totals['killed']} of {totals['made']} noticed, in {proof.mutants.elapsed_s:.0f} s",
+        )
+    results.add_artifact("intent.yaml", write_intent(proof.intent), f"the intent: {proof.intent_from}")
+    results.add_artifact("design.sql", proof.design.script, "the design; may be run again")
+    results.add_artifact("undo.sql", proof.design.undo_script, "takes the design away again")
+    results.add_artifact("attacks.json", as_json(proof_as_dict(proof)), "every attempt and mutant")
+
+
+def _record_attacks(results: AreaResults, proof: SecurityProof) -> None:
+    totals = proof.hardened.totals
+    stay = residual(proof.hardened)
+    results.add_fact("Attempts on the design", totals["run"], f"{totals['as_declared']:,} as declared")
+    results.add_fact("Leaks that PostgreSQL cannot close", len(stay), "listed on the area's page")
+    results.add_proof(
+        _CLAIM_DECLARED,
+        not proof.hardened.not_as_declared,
+        proof.engine,
+        detail=f"{totals['as_declared']:,} of {totals['run']:,} in {proof.hardened.elapsed_s:.1f} s; "
+        f"rows: {proof.rows_from}",
+    )
+    if proof.naive is not None:
+        before = len(leaks(proof.naive))
+        results.add_fact("Attempts that a naive design lets through", before, "of the same attempts")
+        results.add_proof(
+            _CLAIM_NAIVE,
+            bool(before) and not leaks(proof.hardened),
+            proof.engine,
+            detail=f"{before:,} leaks there, {len(leaks(proof.hardened)):,} here",
+        )
+    results.add_artifact(
+        "attacks.svg", matrix_picture(proof), "roles, tables, operations: declared and observed", cover=True
+    )
+
+
+def matrix_picture(proof: SecurityProof) -> str:
+    """The attack matrix as SVG: the naive design's where it was attacked, and this one's."""
+    return attack_matrix(*proof.runs)
+
+
+def record_audit(
+    results: AreaResults, audited: Sequence[AuditProof], kept: Sequence[Tampered], engine: str
+) -> None:
+    """Put the claims about the audit trail into *results*."""
+    right = sum(each.as_expected for each in audited)
+    results.add_fact("Ways to write that the trail was compared with", len(audited), f"{right} exact")
+    if audited:
+        results.add_proof(
+            _CLAIM_AUDIT, right == len(audited), engine, detail=f"{right} of {len(audited)} forms on tables"
+        )
+    results.add_proof(
+        _CLAIM_EVIDENCE,
+        all(each.noticed == each.should_be_noticed for each in kept),
+        engine,
+        detail=", ".join(each.name for each in kept if each.should_be_noticed),
+    )
+
+
+def proof_as_dict(proof: SecurityProof) -> dict[str, Any]:
+    """The proof as plain data: findings, totals, and every attempt and mutant."""
+    return {
+        "intent": proof.intent.name,
+        "intent_from": proof.intent_from,
+        "engine": proof.engine,
+        "rows_from": proof.rows_from,
+        **proof.totals,
+        "findings": [finding.as_dict() for finding in proof.findings],
+        "residual": attempt_rows(residual(proof.hardened)),
+        "left_out": list(proof.hardened.left_out),
+        "remarks": list(proof.design.remarks),
+        "runs": [
+            {
+                "design": run.design,
+                "elapsed_s": run.elapsed_s,
+                "attempts": [asdict(each) for each in run.attempts],
+            }
+            for run in proof.runs
+        ],
+        "mutants_tried": [asdict(each) for each in proof.mutants.mutants] if proof.mutants else None,
+    }
