@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pytest
 
-from workbench.areas.security.intent.model import Intent
+from workbench.areas.security.intent.model import Intent, Label, RoleIntent, Rule
 from workbench.areas.security.intent.permissions import permission
 from workbench.areas.security.intent.problems import IntentError
 from workbench.areas.security.intent.reading import read_intent
@@ -234,6 +235,7 @@ def test_a_write_reaches_no_column_that_the_server_alone_writes():
             "and the rule on line 20 allows it",
         ),
         ("[insert, delete], on: all", "[delete], on: all, where: true", 24, "never takes no where"),
+        ("columns: [user_id, status]", "columns: []", 22, "rules.columns: write at least one"),
         ("by_row: s.keyless", "by_row: s.keylass", 25, "there is no table s.keylass"),
         ("  trail: {kind: audit owner}\n", "", 24, "no role is of kind audit owner"),
     ],
@@ -350,3 +352,33 @@ rules:
         read_intent(head + rules, CATALOG)
     read_intent(head + rules.replace("columns: [id]}", "columns: [id, status]}"), CATALOG)
     read_intent(head + rules.replace(", columns: [id]}", "}"), CATALOG)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_any_name_survives_the_file(seed: int):
+    """Quotes, blanks, line ends, signs of YAML and of other scripts in the names of everything."""
+    signs = random.Random(seed)
+
+    def name() -> str:
+        letters = "aB \"'\\:#-?,[]{}&*!|>%@`\n\t\x85\u2028\ufeffäя名😀~."
+        return "x" + "".join(signs.choice(letters) for _ in range(12))
+
+    def odd_table() -> Table:
+        return Table(name(), name(), "table", "o", (column(name()), column(name(), "text", nullable=True)))
+
+    tables = [odd_table() for _ in range(3)]
+    catalog = Catalog("db", "PostgreSQL 18", 180000, tuple(tables))
+    names = [(each.schema, each.name) for each in tables]
+    roles = [name() for _ in range(3)]
+    intent = Intent(
+        "odd",
+        (RoleIntent(roles[0], "owner", name()), RoleIntent(roles[1], "group"), RoleIntent(roles[2], "login")),
+        (
+            Rule(roles[1], tuple(names), ("select",)),
+            Rule(roles[2], (names[0],), ("update",), columns=(tables[0].columns[1].name,)),
+        ),
+        labels=(Label("odd label", ((*names[1], tables[1].columns[1].name),), (roles[1],)),),
+        notes={(): name(), ("role", roles[1]): name(), ("rule", "0"): name()},
+    )
+
+    assert read_intent(write_intent(intent), catalog) == intent

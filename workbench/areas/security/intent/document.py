@@ -82,7 +82,7 @@ class RuleSection(_Section):
     on: Annotated[Names, Field(min_length=1)]
     rows: Rows = "all"
     where: str | None = None
-    columns: Names | None = None
+    columns: Annotated[Names, Field(min_length=1)] | None = None
 
 
 class AuditSection(_Section):
