@@ -307,6 +307,73 @@ def test_a_later_cascade_is_closed_by_the_column_of_the_owner(safe: list[Attempt
     assert (with_it.declared, with_it.observed, with_it.sqlstate) == ("refused", "stopped", "23503")
 
 
+VISITS, LINKS = ("app data", "visits"), ("app data", "links")
+PARTITIONED = """
+    create table "app data".visits (tenant text, number integer, primary key (tenant, number))
+        partition by list (tenant);
+    create table "app data".visits_a partition of "app data".visits for values in ('a');
+    create table "app data".visits_b partition of "app data".visits for values in ('b');
+    insert into "app data".visits select t, n from unnest(array['a', 'b']) t, generate_series(1, 3) n;
+    alter table "app data".visits owner to wp_owner;
+    alter table "app data".visits_a owner to wp_owner;
+    alter table "app data".visits_b owner to wp_owner;
+    alter table "app data".visits enable row level security, force row level security;
+    create policy mine on "app data".visits to wp_app using (tenant = (select access.current_identity()));
+    grant select on "app data".visits to wp_app
+"""
+LINKED = """
+    create table "app data".links (
+        link_id integer primary key,
+        tenant text not null,
+        note_id integer references "app data"."No""tes" (note_id) on delete cascade
+    );
+    insert into "app data".links
+    select n.note_id, n.tenant, n.note_id
+    from "app data"."No""tes" n;
+    alter table "app data".links owner to wp_owner;
+    alter table "app data".links enable row level security, force row level security;
+    create policy mine on "app data".links to wp_app using (tenant = (select access.current_identity()));
+    grant select, delete on "app data".links to wp_app
+"""
+COMPOSITE = """
+    alter table "app data"."No""tes" add unique (tenant, note_id);
+    alter table "app data".links drop constraint links_note_id_fkey;
+    alter table "app data".links add foreign key (tenant, note_id)
+        references "app data"."No""tes" (tenant, note_id) on delete cascade
+"""
+
+
+def _with_table(table: tuple[str, str]) -> Intent:
+    return replace(
+        INTENT,
+        rules=(*INTENT.rules, Rule("wp_app", (table,), ("select", "delete"), rows="own")),
+        owners={**INTENT.owners, table: RowOwner(table, column="tenant")},
+    )
+
+
+def test_a_partition_that_may_be_read_by_its_name_is_found(place: Place) -> None:
+    """Policies of the whole do not reach a partition: a grant on it shows the rows of all."""
+    opened = 'grant select on "app data".visits_b to wp_app'
+    found = []
+    for more in ((PARTITIONED,), (PARTITIONED, opened)):
+        with _target(place, SAFE, *more, intent=_with_table(VISITS)) as target:
+            attempts = probe_attempts(target, only={"14", "16"})
+            found.append([each.table for each in attempts if not each.as_declared])
+
+    assert found == [[], [("app data", "visits_b")]]
+
+
+def test_a_cascade_to_rows_of_another_is_found(place: Place) -> None:
+    """A cascading key without the owner's column deletes another's row; with it no row is linked."""
+    found = []
+    for more in ((LINKED,), (LINKED, COMPOSITE)):
+        with _target(place, SAFE, *more, intent=_with_table(LINKS)) as target:
+            attempts = probe_attempts(target, only={"13"})
+            found.append([(each.table, each.observed) for each in attempts if "links" in each.name])
+
+    assert found == [[(LINKS, "reached")], [(LINKS, "stopped")]]
+
+
 def test_what_is_residual_is_measured(safe: list[Attempt]) -> None:
     """A leak that PostgreSQL cannot close is no failure, and says what was seen."""
     residual = {(each.number, each.name): each for each in safe if each.declared == "residual"}
@@ -367,6 +434,7 @@ TRAIL_HOLES = {
         grant usage on schema audit to wp_report;
         grant execute on function audit.record_row() to wp_report
     """,
+    "32": 'drop trigger audit_insert on "app data".items',
     "33": 'alter table "app data".items enable trigger audit_update',
     "34": 'drop trigger audit_truncate on "app data".items',
     "36": 'drop trigger audit_update on "app data".items',

@@ -87,7 +87,7 @@ select pg_catalog.lo_export(%(object)s, '/tmp/wb_probe_lo_export');
 create extension dblink with schema wb_probe;
 
 -- statement: make_dblink_alone
-create extension dblink;
+create extension dblink with schema pg_catalog;
 
 -- statement: open_dblink
 grant execute on all functions in schema wb_probe to public;

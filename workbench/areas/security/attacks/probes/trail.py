@@ -154,7 +154,8 @@ def forging_functions(scene: Scene, trail: Trail) -> Iterator[Attempt]:
 
 
 def switched_off(scene: Scene, trail: Trail) -> Iterator[Attempt]:
-    """32: the owner of a table switches its audit off; the registry must say so."""
+    """32: the owner of a table switches its audit off; the registry must say so, and nothing before."""
+    yield from _gaps_found(scene)
     for table, change in changeable(scene, trail, most=2):
         name = (table.schema, table.name)
         for what in ("disable_triggers", "drop_triggers"):
@@ -185,6 +186,25 @@ def switched_off(scene: Scene, trail: Trail) -> Iterator[Attempt]:
                     operation="trigger",
                     detail=f"the registry says: {'; '.join(noticed[:2])}" if noticed else "",
                 )
+
+
+def _gaps_found(scene: Scene) -> Iterator[Attempt]:
+    """What the registry says of the target as it is: where it says anything, something leaves no trace."""
+    if scene.target.design is None:
+        return
+    gaps = audit_coverage(scene.conn, scene.intent, scene.target.place.catalog)
+    told = [f"{gap.relation}: {gap.part} {gap.problem}" for gap in gaps]
+    superuser = scene.target.place.server.user
+    yield attempt(
+        "32",
+        "a gap that the registry finds at once",
+        superuser,
+        Sent("the registry's comparison with what was declared"),
+        reached=bool(gaps),
+        identity="",
+        rows=len(gaps),
+        detail="; ".join(told[:3]),
+    )
 
 
 def _gaps(scene: Scene, session: Session, name: tuple[str, str]) -> list[str]:
@@ -434,7 +454,7 @@ def changeable(scene: Scene, trail: Trail, *, most: int | None = None) -> Iterat
         scene.changes = []
         with staged(scene.target) as session:
             for table in audited_tables(scene.intent, scene.catalog):
-                change = find_change(session, table)
+                change = find_change(session, table) or find_change(session, table, of_key=True)
                 if change is None:
                     scene.left_out.append(
                         f"probes 32 to 36: not applicable to {table.qualified}: no row of it may be changed"
