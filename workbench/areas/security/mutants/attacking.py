@@ -86,8 +86,8 @@ def _circles(intent: Intent, part: Part) -> tuple[list[Picks], list[Picks]]:
         near = [lambda case: case.table == part.table]
         if heirs:
             near.insert(0, lambda case: case.table == part.table and case.role in heirs)
-    elif heirs:
-        far.insert(0, lambda case: case.role in heirs)
+    elif heirs and part.kind in ("grant", "membership"):
+        near = [lambda case: case.role in heirs]
     return near, far
 
 

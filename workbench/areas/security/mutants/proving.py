@@ -118,10 +118,13 @@ class _Bench:
     def _killer(self, part: Part, mutation: Mutation) -> tuple[Attempt | None, int]:
         """The first attempt that is not as declared, and how many were made until then."""
         attempts = 0
-        for each in self.attack(part, mutation):
-            attempts += 1
-            if not each.as_declared and each.key not in self.ignored:
-                return each, attempts
+        try:
+            for each in self.attack(part, mutation):
+                attempts += 1
+                if not each.as_declared and each.key not in self.ignored:
+                    return each, attempts
+        except (psycopg2.Error, EngineError) as exc:
+            return _stopped(part, " ".join(str(exc).split())), attempts + 1
         return None, attempts
 
     def _mended(self, mutation: Mutation) -> str:
@@ -142,6 +145,24 @@ class _Bench:
         if still:
             raise EngineError(f"{mutation.name} can be mended by nothing: {'; '.join(still[:_SHOWN])}")
         return f"not mended, the whole design was applied again: {'; '.join(left[:_SHOWN])}"
+
+
+def _stopped(part: Part, words: str) -> Attempt:
+    """The attack itself came to a halt: it ran to its end on the whole design, so the mutant is noticed."""
+    return Attempt(
+        key="the attack run",
+        group="probe",
+        number="",
+        name="the attack run came to a halt",
+        role=part.role or "",
+        identity="",
+        statement="",
+        declared="allowed",
+        observed="failed",
+        as_declared=False,
+        table=part.table,
+        detail=words,
+    )
 
 
 def _as_owner(target: Target) -> tuple[str, str]:
