@@ -24,6 +24,14 @@ declare
         limit 1
     );
     hidden text[] := '{{}}';
+    -- what is computed when it is read follows from the rest
+    computed text[] := array(
+        select a.attname::text
+        from pg_attribute a
+        where a.attrelid = relation
+            and a.attgenerated = 'v'
+            and not a.attisdropped
+    );
     emptied timestamptz;
 begin
     select min(l.recorded_at) into emptied
@@ -85,7 +93,7 @@ begin
         ),
         live as (
             select k.record_key, r.record
-            from (select to_jsonb(t) as record from %1$s t offset 0) r
+            from (select to_jsonb(t) - $5 as record from %1$s t offset 0) r
             cross join lateral (
                 select jsonb_object_agg(c.name, r.record -> c.name) as record_key
                 from unnest($4::text[]) c (name)
@@ -134,7 +142,7 @@ begin
         order by x.record_key
         $query$, relation
     )
-    using relation::oid, moment, record_key, key_columns;
+    using relation::oid, moment, record_key, key_columns, computed;
 end
 $body$;
 

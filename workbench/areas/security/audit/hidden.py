@@ -41,7 +41,8 @@ def _read_by(expression: str) -> set[str]:
 def hidden_columns(intent: Intent, catalog: Catalog, name: TableName) -> Hidden:
     """What the labels hide of the table *name*; of several labels the strictest holds.
 
-    A generated column tells what it is computed from, so it is hidden with that. Raises BadInput where
+    A stored generated column tells what it is computed from, so it is hidden with that; a virtual one is
+    left out, for it has no value of its own. Raises BadInput where
     a column of the key is hidden: an entry names its row by the key, so it would tell the value.
     """
     table = catalog.table(*name)
@@ -49,7 +50,9 @@ def hidden_columns(intent: Intent, catalog: Catalog, name: TableName) -> Hidden:
     omitted = {column for column, label in by_column.items() if label.audited == "omitted"}
     redacted = {column for column, label in by_column.items() if label.audited == "redacted"} - omitted
     for column in table.columns:
-        if column.generated and column.default and column.name not in omitted:
+        if column.generated == "virtual":
+            omitted.add(column.name)  # a trigger does not see it, and it follows from what it does see
+        elif column.generated and column.default and column.name not in omitted:
             reads = _read_by(column.default)
             if reads & omitted:
                 omitted.add(column.name)
