@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import pickle
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -240,6 +243,42 @@ def test_the_nonce_budget_of_a_key_ends(cipher: ColumnCipher, keyring: Keyring, 
             replace(cipher, keyring=each).encrypt("a", 4)
     keyring.rotate()
     assert cipher.encrypt("a", 4) is not None
+
+
+def test_a_forked_process_counts_its_own_nonces(cipher: ColumnCipher, keyring: Keyring):
+    """Parent and child do not share what is left of a share: each takes one."""
+    cipher.encrypt("a", 1)
+    before = keyring.all_keys()[0].sealed
+    child = os.fork()
+    if child == 0:
+        try:
+            sealed = cipher.encrypt("b", 2)
+        finally:
+            os._exit(0 if sealed else 1)
+    assert os.waitpid(child, 0)[1] == 0
+
+    assert keyring.all_keys()[0].sealed == 2 * before
+
+
+def test_threads_and_processes_that_begin_at_once_share_one_key(keyring: Keyring):
+    """Eight keyrings make the first keys at the same moment: one of each is kept, and all use it."""
+    start = threading.Barrier(8)
+    hashes = set()
+
+    def seal(number: int) -> bytes:
+        mine = again(keyring)
+        cipher, index = ColumnCipher(mine, "shop", "users", "ssn"), BlindIndex(mine, "shop", "users", "ssn")
+        start.wait()
+        hashes.add(index.of("a"))
+        return cipher.encrypt("a", number) or b""
+
+    with ThreadPoolExecutor(8) as pool:
+        stored = list(pool.map(seal, range(8)))
+
+    cipher = ColumnCipher(keyring, "shop", "users", "ssn")
+    assert cipher.decrypt_many(zip(stored, range(8), strict=True)) == ["a"] * 8
+    assert len({take_apart(each).key_id for each in stored}) == 1 and len(hashes) == 1
+    assert [each.active for each in keyring.all_keys()] == [True, True]
 
 
 def test_a_swapped_key_row_is_noticed(cipher: ColumnCipher, keyring: Keyring, pg: Connection):

@@ -39,8 +39,11 @@ class KeyTable:
         with self._session() as conn:
             conn.execute(self._text("key_table.sql"))
 
-    def add(self, key: WrappedKey) -> None:
-        """Store a new key, which takes the place of the active one of its purpose and identity."""
+    def add(self, key: WrappedKey, *, rotating: bool = False) -> None:
+        """Store a new key as the active one of its purpose and identity; *rotating*, in place of that.
+
+        Raises UniqueViolation where there is one, made by another process at this moment.
+        """
         with self._session() as conn:
             conn.execute(
                 self._text("key_add.sql"),
@@ -51,6 +54,7 @@ class KeyTable:
                     "wrapped": key.wrapped,
                     "provider": key.provider,
                     "wrapping_key": key.wrapping_key,
+                    "rotating": rotating,
                 },
             )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Iterable, Mapping
@@ -40,6 +41,7 @@ class Keyring:
     kept_s: float = 300.0
     _open: dict[bytes, OpenKey] = field(default_factory=dict, init=False, repr=False)
     _active: dict[tuple[Purpose, str], OpenKey] = field(default_factory=dict, init=False, repr=False)
+    _process: int = field(default_factory=os.getpid, init=False, repr=False)
     _lock: threading.RLock = field(default_factory=threading.RLock, init=False, repr=False)
 
     def sealing(self, identity: str = "", *, count: int = 1) -> OpenKey:
@@ -47,6 +49,8 @@ class Keyring:
 
         It is made where there is none. Raises NonceBudgetSpent.
         """
+        if self._process != os.getpid():
+            self._begin_in_child()
         with self._lock:
             key = self._active.get(("values", identity))
             if key is None or self._stale(key):
@@ -80,7 +84,7 @@ class Keyring:
         """A new data key seals from now on; its id. What the former ones sealed still opens."""
         with self._lock:
             self._active.pop(("values", identity), None)
-            return self._made("values", identity).key_id
+            return self._made("values", identity, rotating=True).key_id
 
     def rewrap(self, provider: KeyProvider | None = None) -> int:
         """Wrap all data keys anew, by *provider*'s present wrapping key; how many were. No row is touched."""
@@ -167,15 +171,16 @@ class Keyring:
     def _was_shredded(self, identity: str) -> bool:
         return any(each.identity == identity for each in self.table.all())
 
-    def _made(self, purpose: Purpose, identity: str) -> OpenKey:
+    def _made(self, purpose: Purpose, identity: str, *, rotating: bool = False) -> OpenKey:
         context = wrapping_context(purpose, identity)
         made = self.provider.generate(context)
         _require_same(self.provider, made.wrapped, context, made.plain)
         key_id = key_id_of(made.plain, purpose, identity)
         try:
-            self.table.add(
-                WrappedKey(key_id, purpose, identity, made.wrapped, self.provider.name, made.wrapping_key)
+            wrapped = WrappedKey(
+                key_id, purpose, identity, made.wrapped, self.provider.name, made.wrapping_key
             )
+            self.table.add(wrapped, rotating=rotating)
         except psycopg2.errors.UniqueViolation:  # another process made one at this moment: it is used
             return self._active_key(purpose, identity)
         key = self._open[key_id] = self._active[(purpose, identity)] = OpenKey(
@@ -208,6 +213,13 @@ class Keyring:
                 return plain
             refused = KeyUnavailable(f"{named} is not the key that its row names: the key table was changed")
         raise refused or KeyUnavailable(f"{named} cannot be unwrapped")
+
+    def _begin_in_child(self) -> None:
+        """A forked process takes shares of its own: the nonces that are left are its parent's."""
+        self._lock = threading.RLock()
+        self._open.clear()
+        self._active.clear()
+        self._process = os.getpid()
 
     def _stale(self, key: OpenKey) -> bool:
         return time.monotonic() - key.opened_s > self.kept_s

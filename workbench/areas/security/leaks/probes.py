@@ -78,7 +78,7 @@ class _Notes:
     ) -> None:
         self.attempts.append(
             Attempt(
-                f"probe-{number}-{name.replace(' ', '-')}",
+                f"probe {number}: {name}, {role}",
                 "probe",
                 number,
                 name,

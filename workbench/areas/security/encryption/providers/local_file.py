@@ -11,7 +11,7 @@ import secrets
 import stat
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -89,10 +89,15 @@ class LocalFile:
         if key_id == content["current"] and len(content["keys"]) > 1:
             raise KeyUnavailable(f"the wrapping key {key_id} is the one in use: rotate and rewrap first")
         kept = {name: key for name, key in content["keys"].items() if name != key_id}
-        self._overwrite()
-        self._write(
-            {**content, "current": "" if key_id == content["current"] else content["current"], "keys": kept}
-        )
+        with self.path.open("r+b") as former:  # replaced first: a crash in between loses no other key
+            self._write(
+                {
+                    **content,
+                    "current": "" if key_id == content["current"] else content["current"],
+                    "keys": kept,
+                }
+            )
+            _overwrite(former)
         return "removed from the file at once; backups of the file, and old blocks of a flash disk, stay"
 
     def material(self) -> dict[str, bytes]:
@@ -138,15 +143,14 @@ class LocalFile:
         finally:
             unfinished.unlink(missing_ok=True)
 
-    def _overwrite(self) -> None:
-        with self.path.open("r+b") as file:
-            size = os.fstat(file.fileno()).st_size
-            file.write(os.urandom(size))
-            file.flush()
-            os.fsync(file.fileno())
-
     def __repr__(self) -> str:
         return f"LocalFile({str(self.path)!r})"
+
+
+def _overwrite(file: BinaryIO) -> None:
+    file.write(os.urandom(os.fstat(file.fileno()).st_size))
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def _cipher(content: Mapping[str, Any], key_id: str) -> AESGCM:
