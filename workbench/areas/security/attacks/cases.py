@@ -25,10 +25,9 @@ class Case:
     """One statement that is to be tried by *role* for *identity*, before anything has happened.
 
     *operation* and *row* are those of `Attempt`. Where *declared_rows* is set, exactly so many rows must
-    be reached, and of *rows_unknown* any number may (of a view nobody declared it). *by_privilege* says
-    that nobody declared any right to it, so that a design which leaves the refusal to row security is
-    wider than declared. Of *how* ``count`` the statement's one value is the number of rows, of ``counter``
-    the setting workbench.rows is it; *sent* goes to a COPY FROM.
+    be reached. *by_privilege* says that nobody declared any right to it, so that a design which leaves the
+    refusal to row security is wider than declared. Of *how* ``count`` the statement's one value is the
+    number of rows, of ``counter`` the setting workbench.rows is it; *sent* goes to a COPY FROM.
     """
 
     key: str
@@ -41,7 +40,6 @@ class Case:
     table: TableName | None = None
     row: str = ""
     declared_rows: int | None = None
-    rows_unknown: bool = False
     by_privilege: bool = False
     how: How = "plain"
     sent: str = ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 
@@ -23,7 +23,6 @@ from workbench.areas.security.attacks.relations import (
     owner_cases,
     sequence_cases,
     superuser_cases,
-    view_cases,
     writable,
 )
 from workbench.areas.security.attacks.rows import read_rows
@@ -103,7 +102,6 @@ class _Plan:
         self.unwritable = frozenset(
             each.name for table in self.now.tables for each in table.columns if not writable(each)
         )
-        self._say_what_views_show()
 
     @property
     def governed_tables(self) -> list[Table]:
@@ -123,13 +121,6 @@ class _Plan:
         """The tables whose rows are somebody's, or of which some role may reach some rows alone."""
         limited = (rule for rule in self.intent.rules if rule.where or rule.rows == "own")
         return frozenset({*self.intent.owners, *(name for rule in limited for name in rule.tables)})
-
-    def _say_what_views_show(self) -> None:
-        self.left_out += [
-            f"{each.qualified}: whether it may be read was tried; which rows it shows is for the probes"
-            for each in self.catalog.tables
-            if each.kind in ("view", "materialized view") and self._named(each)
-        ]
 
     def cases(self, actor: Actor) -> Iterator[Case]:
         writing = Writing(self.conn, actor, self.unwritable)
@@ -152,10 +143,7 @@ class _Plan:
         for table in self.catalog.tables:
             if (table.schema, table.name) in self.rows:
                 continue
-            if table.kind in ("view", "materialized view"):
-                yield from view_cases(writing, table, self.events, self.permitted)
-            else:
-                yield from closed_cases(writing, table, self.events)
+            yield from closed_cases(writing, table, self.events)
         if actor.kind == "user":
             for table in self.made_tables:
                 yield from closed_cases(
@@ -165,13 +153,13 @@ class _Plan:
             if (sequence.schema, sequence.name) in self._source_sequences or actor.kind == "user":
                 yield from sequence_cases(writing, sequence, needed=self._takes(actor.role, sequence))
 
-    @property
+    @cached_property
     def made_tables(self) -> list[Table]:
         """The relations of the design itself: the audit trail, the keys."""
         known = {(each.schema, each.name) for each in self.catalog.tables}
         return [each for each in self.now.tables if (each.schema, each.name) not in known]
 
-    @property
+    @cached_property
     def _source_sequences(self) -> set[TableName]:
         return {(each.schema, each.name) for each in self.catalog.sequences}
 
@@ -184,16 +172,21 @@ class _Plan:
             and bool(set(audit.readers) & set(self.intent.lineages[role]))
         )
 
+    @cached_property
+    def _takers(self) -> Mapping[str, list[TableName]]:
+        """The tables with a column of each default, by the default."""
+        found: dict[str, list[TableName]] = {}
+        for name, rows in self.rows.items():
+            for column in rows.table.columns:
+                if column.default and not column.generated:
+                    found.setdefault(column.default, []).append(name)
+        return found
+
     def _takes(self, role: str, sequence: Sequence) -> bool:
         """Whether *role* inserts into a table with a column whose default takes *sequence*."""
-        if sequence.identity:
-            return False
-        call = f"nextval('{qualified(sequence.schema, sequence.name)}'::regclass)"
-        return any(
-            self.permitted(role, name, "insert") is not None
-            for name, rows in self.rows.items()
-            if any(call in (each.default or "") for each in rows.table.columns)
-        )
+        name = qualified(sequence.schema, sequence.name).replace("'", "''")
+        takers = self._takers.get(f"nextval('{name}'::regclass)", ())
+        return any(self.permitted(role, each, "insert") is not None for each in takers)
 
     def _role_cases(self, actor: Actor) -> Iterator[Case]:
         """What the role may not be, and whom it may not become."""

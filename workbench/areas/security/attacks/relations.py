@@ -10,7 +10,6 @@ from psycopg2 import sql as composed
 
 from workbench.areas.security.attacks.actors import Actor
 from workbench.areas.security.attacks.cases import Case, statement
-from workbench.areas.security.attacks.expectation import Permitted
 from workbench.areas.security.attacks.rows import TableRows
 from workbench.areas.security.intent.model import TableName
 from workbench.catalog.model import Column, Sequence, Table, qualified
@@ -93,22 +92,6 @@ def closed_cases(writing: Writing, table: Table, events: Events, *, readable: bo
         )  # fmt: skip
     if table.kind in ("table", "partitioned table"):
         yield writing.case(name, "truncate", "refused", writing.say("truncate", name), by_privilege=True)
-
-
-def view_cases(writing: Writing, view: Table, events: Events, permitted: Permitted) -> Iterator[Case]:
-    """A view: whether it may be read and written at all. Which rows it shows follows from its tables."""
-    name = (view.schema, view.name)
-    role = writing.actor.role
-    if permitted(role, name, "select") is None:
-        yield from closed_cases(writing, view, events)
-        return
-    yield writing.case(
-        name, "select", "allowed", writing.say("select count", name), how="count", rows_unknown=True,
-        part="all rows",
-    )  # fmt: skip
-    for case in closed_cases(writing, view, events, readable=True):
-        if permitted(role, name, case.operation) is None:  # type: ignore[arg-type]
-            yield case
 
 
 def owner_cases(writing: Writing, rows: TableRows) -> Iterator[Case]:
