@@ -4,6 +4,7 @@ from workbench.areas.security.attacks.run import leaks, run_attacks
 from workbench.areas.security.audit.evidence import evidence_rows, prove_evidence
 from workbench.areas.security.audit.proof import prove_audit
 from workbench.areas.security.design.cost import row_security_cost
+from workbench.areas.security.encryption_proof import EncryptionProof, prove_encryption
 from workbench.areas.security.ground import (
     Ground,
     hold_ground,
@@ -18,6 +19,7 @@ from workbench.areas.security.recording import (
     matrix_picture,
     proof_as_dict,
     record_audit,
+    record_encryption,
     record_posture,
     record_proof,
 )
@@ -37,11 +39,13 @@ from workbench.areas.security.telling import (
     role_rows,
     rule_rows,
     run_rows,
+    sealed_rows,
     sighting_rows,
     survivor_rows,
 )
 
 __all__ = [
+    "EncryptionProof",
     "Ground",
     "SecurityProof",
     "Subject",
@@ -66,9 +70,11 @@ __all__ = [
     "proposed_intent",
     "prove_audit",
     "prove_design",
+    "prove_encryption",
     "prove_evidence",
     "prove_posture",
     "record_audit",
+    "record_encryption",
     "record_posture",
     "record_proof",
     "residual_rows",
@@ -80,6 +86,7 @@ __all__ = [
     "rule_rows",
     "run_attacks",
     "run_rows",
+    "sealed_rows",
     "security_ground",
     "sighting_rows",
     "survivor_rows",

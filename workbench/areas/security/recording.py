@@ -10,6 +10,7 @@ from workbench.areas.security.attacks.run import leaks
 from workbench.areas.security.audit.evidence import Tampered
 from workbench.areas.security.audit.proof import AuditProof
 from workbench.areas.security.charts import attack_matrix
+from workbench.areas.security.encryption_proof import EncryptionProof
 from workbench.areas.security.intent.writing import write_intent
 from workbench.areas.security.posture.model import PostureReview
 from workbench.areas.security.proving import SecurityProof
@@ -21,6 +22,10 @@ _CLAIM_DECLARED = "Every attempt on the design ended as the intent declares"
 _CLAIM_NAIVE = "The attacks find leaks in a naive design, and none of them in this one"
 _CLAIM_MUTANTS = "Each part of the design that is broken is noticed by an attack"
 _CLAIM_AUDIT = "The trail holds exactly what was changed, however it was written"
+_CLAIM_SEALED = "Values that the application seals are read and moved by nobody who has the database alone"
+_CLAIM_HUNT = "No sealed secret is anywhere that the server writes"
+_CLAIM_PGCRYPTO = "A key that enters SQL, as pgcrypto wants it, is found by others"
+_CLAIM_DOCUMENTS = "Encrypted fields of documents are read by who has the keys, and cannot be stored in clear"
 _CLAIM_EVIDENCE = "Who tampers with the trail is noticed, a superuser too"
 
 
@@ -104,6 +109,38 @@ def record_audit(
         engine,
         detail=", ".join(each.name for each in kept if each.should_be_noticed),
     )
+
+
+def record_encryption(results: AreaResults, proof: EncryptionProof) -> None:
+    """Put the claims about encrypted values into *results*, and what could not be proved here."""
+    sealed, engine = proof.sealed, proof.sealed.engine
+    results.add_proof(
+        _CLAIM_SEALED,
+        not sealed.not_as_declared and bool(sealed.attempts),
+        engine,
+        detail=f"{sealed.totals['as_declared']} of {sealed.totals['run']} attempts as declared",
+    )
+    results.add_proof(
+        _CLAIM_HUNT,
+        proof.hunt.proved,
+        proof.hunt.engine,
+        detail=f"{len(proof.hunt.searched_bytes)} places, {sum(proof.hunt.searched_bytes.values()):,} bytes; "
+        "in each a secret in clear was found",
+    )
+    if proof.naive is not None:
+        results.add_proof(
+            _CLAIM_PGCRYPTO,
+            bool(proof.naive.not_as_declared),
+            proof.naive.engine,
+            detail=f"{len(proof.naive.not_as_declared)} of {len(proof.naive.attempts)} attempts reached it",
+        )
+    if proof.documents:
+        results.add_proof(
+            _CLAIM_DOCUMENTS, all(each.as_declared for each in proof.documents), proof.documents_engine
+        )
+    for why in proof.left_out:
+        claim = _CLAIM_PGCRYPTO if "pgcrypto" in why else _CLAIM_DOCUMENTS
+        results.add_proof(claim, "not proved", engine, why_not=why, how_to=why.rpartition(": ")[2])
 
 
 def proof_as_dict(proof: SecurityProof) -> dict[str, Any]:

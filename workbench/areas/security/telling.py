@@ -11,6 +11,7 @@ from workbench.areas.security.attacks.probes.story import leak_story
 from workbench.areas.security.audit.proof import AuditProof
 from workbench.areas.security.design.cost import ShapeCost
 from workbench.areas.security.design.model import Design
+from workbench.areas.security.encryption_proof import EncryptionProof
 from workbench.areas.security.intent.model import Intent
 from workbench.areas.security.leaks import Hunt
 from workbench.areas.security.mutants import MutantRun
@@ -238,4 +239,17 @@ def cost_rows(costs: Sequence[ShapeCost]) -> list[Row]:
     return [
         {"query": shape, **{each.variant: round(each.median_ms, 2) for each in costs if each.shape == shape}}
         for shape in shapes
+    ]
+
+
+def sealed_rows(proof: EncryptionProof) -> list[Row]:
+    """What was tried against a key in the database and against one outside; and against documents."""
+    runs = [*filter(None, [proof.naive]), proof.sealed]
+    found = [
+        ("pgcrypto, key in a setting" if run is proof.naive else "sealed by the application", run)
+        for run in runs
+    ]
+    rows = [{"design": design, **row} for design, run in found for row in attempt_rows(run.attempts)]
+    return rows + [
+        {"design": "encrypted fields of documents", **row} for row in attempt_rows(proof.documents)
     ]

@@ -1,0 +1,57 @@
+"""Encryption proved: a key in the database and one outside, documents, the hunt for planted secrets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from workbench.areas.security.attacks.model import AttackRun, Attempt
+from workbench.areas.security.encryption.field_probes import field_probes
+from workbench.areas.security.leaks import Hunt, hunt_run
+from workbench.areas.security.leaks.probes import naive_probes, sealed_probes
+from workbench.engines.mongo import mongo_engine
+from workbench.errors import FeatureUnavailable
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class EncryptionProof:
+    """What was tried against values in columns and in documents.
+
+    *naive* is pgcrypto with its key in a setting, None where no engine here has pgcrypto; *documents* are the
+    attempts on MongoDB, on *documents_engine*. *left_out* says what could not be proved here, and why.
+    """
+
+    naive: AttackRun | None
+    sealed: AttackRun
+    hunt: Hunt
+    documents: tuple[Attempt, ...]
+    documents_engine: str
+    left_out: tuple[str, ...]
+
+
+def prove_encryption() -> EncryptionProof:
+    """Try both designs of an encrypted column, encrypted fields of documents, and hunt for secrets.
+
+    All is done in private clusters and scratch databases. Raises EngineError where none can be started.
+    """
+    left_out: list[str] = []
+    naive = _unless_missing(naive_probes, left_out)
+    documents = _unless_missing(_documents, left_out)
+    attempts, engine = documents or ((), "")
+    return EncryptionProof(naive, sealed_probes(), hunt_run(), attempts, engine, tuple(left_out))
+
+
+def _documents() -> tuple[tuple[Attempt, ...], str]:
+    with mongo_engine() as server:
+        return tuple(field_probes(server)), server.description
+
+
+def _unless_missing(prove: Callable[[], T], left_out: list[str]) -> T | None:
+    try:
+        return prove()
+    except FeatureUnavailable as exc:
+        left_out.append(str(exc))
+        return None
