@@ -12,7 +12,7 @@ import pytest
 from workbench.areas.security.design.hardening import hardened
 from workbench.areas.security.intent.model import Identity, Intent, RoleIntent, RowOwner, Rule
 from workbench.areas.security.intent.reading import example_intent
-from workbench.areas.security.trial import identities_of, place_copy, security_place, with_surface
+from workbench.areas.security.trial import found, identities_of, place_copy, security_place, with_surface
 from workbench.areas.security.trial.model import Place
 from workbench.engines.postgres import Server
 from workbench.errors import BadInput
@@ -236,3 +236,82 @@ def test_a_design_is_applied_to_the_place(shop: Place) -> None:
             with contextlib.closing(target.connect("shop_app", identity)) as conn:
                 seen.append(conn.execute("select count(distinct user_id) from shop.orders").fetchone())
     assert seen == [(1,), (0,)]
+
+
+FOUND = (
+    EMPTY
+    + """
+create role found_owner;
+create role found_app;
+create role found_report;
+insert into tenants values (1, 'one'), (2, 'two');
+insert into documents values (1, 1, 'x'), (2, 2, 'y'), (3, 2, 'z');
+grant select on documents to found_app, found_report;
+grant select (name) on tenants to found_app;
+alter table documents enable row level security;
+create policy mine on documents to found_app
+    using (tenant_id = nullif(current_setting('found.tenant', true), '')::integer);
+create function owned() returns integer language sql security definer as 'select 1';
+alter function owned() owner to found_owner;
+revoke execute on function owned() from public;
+"""
+)
+
+
+def intent_of_documents() -> Intent:
+    documents = ("public", "documents")
+    return Intent(
+        name="found",
+        roles=(
+            RoleIntent("found_owner", "owner"),
+            RoleIntent("found_app", "login", identified="token", existing=True),
+            RoleIntent("found_report", "login", existing=True),
+        ),
+        rules=(Rule("found_app", (documents,), ("select",), rows="own"),),
+        owners={documents: RowOwner(documents, column="tenant_id")},
+        identity=Identity(("public", "tenants"), "tenant_id", "integer"),
+    )
+
+
+def test_what_is_live_today_is_attacked_as_it_is(server: Server, tmp_path: Path) -> None:
+    """Roles, owners, grants of tables and columns, revokes and policies of the source are there."""
+    with (
+        place_of(server, tmp_path, FOUND, as_found=True) as place,
+        found(place, intent_of_documents(), setting="found.tenant") as target,
+    ):
+        seen: list[object] = []
+        for role, identity, statement in (
+            ("found_app", target.identities.a, "select count(*) from documents"),
+            ("found_app", None, "select count(*) from documents"),
+            ("found_app", None, "select count(name) from tenants"),
+            ("found_app", None, "select count(*) from tenants where tenant_id > 0"),
+            ("found_report", None, "select count(*) from documents"),
+            ("found_report", None, "select owned()"),
+        ):
+            with contextlib.closing(target.connect(role, identity)) as conn:
+                try:
+                    seen.append(conn.execute(statement).fetchone()[0])  # type: ignore[index]
+                except psycopg2.Error as exc:
+                    seen.append(exc.pgcode)
+        with place.server.session(target.database) as conn:
+            owner = conn.execute(
+                "select proowner::regrole::text from pg_proc where proname = 'owned'"
+            ).fetchone()
+            superusers = conn.execute("select rolname from pg_roles where rolsuper").fetchall()
+    assert target.name == "as found" and target.design is None
+    assert (owner, superusers) == (("found_owner",), [(server.user,)])
+    assert seen == [1, 0, 2, "42501", 0, "42501"]
+
+
+def test_without_as_found_nobody_has_a_right(server: Server, tmp_path: Path) -> None:
+    """The same source as a place for a new design: its roles are there and may do nothing."""
+    with (
+        place_of(server, tmp_path, FOUND) as place,
+        place.server.session(place.base) as conn,
+    ):
+        rights = conn.execute(
+            "select has_table_privilege('found_app', 'documents', 'select'), "
+            "has_function_privilege('found_report', 'owned()', 'execute')"
+        ).fetchone()
+        assert rights == (False, True)
+        assert {table.owner for table in place.catalog.tables} == {place.deployer}

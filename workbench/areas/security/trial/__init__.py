@@ -1,8 +1,18 @@
 """A private cluster in which a design is applied and attacked, for roles belong to a whole cluster."""
 
 from workbench.areas.security.trial.identities import identities_of
+from workbench.areas.security.trial.live import found
 from workbench.areas.security.trial.model import Identities, Place, Target
 from workbench.areas.security.trial.standing import place_copy, security_place
 from workbench.areas.security.trial.surface import with_surface
 
-__all__ = ["Identities", "Place", "Target", "identities_of", "place_copy", "security_place", "with_surface"]
+__all__ = [
+    "Identities",
+    "Place",
+    "Target",
+    "found",
+    "identities_of",
+    "place_copy",
+    "security_place",
+    "with_surface",
+]

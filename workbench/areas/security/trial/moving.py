@@ -21,7 +21,19 @@ from workbench.source import OpenSource
 _EXAMPLES_AUDIT = "audit"
 _FOLDER = "security/trial"
 _OF_EXTENSION = re.compile(r"\d+; \d+ \d+ COMMENT - EXTENSION ")
+_OF_PRIVILEGES = re.compile(r"\d+; \d+ \d+ (?:DEFAULT )?ACL ")
 _SCHEMA = re.compile(r"\d+; 2615 \d+ SCHEMA - (?P<name>.*) [^ ]*")
+
+
+@dataclass(frozen=True)
+class FoundRole:
+    """A role of the source; never with more rights in the cluster than to log in and to see all rows."""
+
+    name: str
+    login: bool
+    inherit: bool
+    bypass: bool
+    member_of: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -29,7 +41,8 @@ class Dump:
     """An archive of pg_dump, and what must be in the cluster before it is restored.
 
     *extensions* are pairs of name and schema, *roles* those that the database's objects name. On *forced*
-    row security was forced, which the archive does not say: their owner could not have read them.
+    row security was forced, which the archive does not say: their owner could not have read them. Of a
+    source *as found*, *owners* are the statements that give its roles what is theirs.
     """
 
     path: Path
@@ -37,10 +50,19 @@ class Dump:
     roles: tuple[str, ...]
     extensions: tuple[tuple[str, str], ...]
     forced: tuple[tuple[str, str], ...] = ()
+    as_found: bool = False
+    owners: tuple[str, ...] = ()
+    found_roles: tuple[FoundRole, ...] = ()
 
 
-def dumped(opened: OpenSource, folder: Path, rows: Literal["as they are", "generated"] | None) -> Dump:
-    """*opened* without owners and privileges, packed as whoever may work in it: a script's own role."""
+def dumped(
+    opened: OpenSource,
+    folder: Path,
+    rows: Literal["as they are", "generated"] | None,
+    *,
+    as_found: bool = False,
+) -> Dump:
+    """*opened* without owners, packed as whoever may work in it: a script's own role."""
     base, server = opened.base, opened.server  # a named database is copied, and loaded, by the first use
     owner, access = (
         (opened.load.role, script.as_loader(server, opened.load)) if opened.load else (None, server)
@@ -63,12 +85,27 @@ def dumped(opened: OpenSource, folder: Path, rows: Literal["as they are", "gener
         found = sql.fetch(conn, f"{_FOLDER}/needed.sql")[0]
         path = folder / "source.dump"
         _pg_dump(access, name, path, opened, with_rows=with_rows)
+        roles = tuple(found["roles"])
+        owners = sql.fetch(conn, f"{_FOLDER}/owners.sql", {"roles": list(roles)}) if as_found else []
     return Dump(
         path,
         with_rows,
-        tuple(found["roles"]),
+        roles,
         tuple((each["name"], each["schema"]) for each in found["extensions"]),
         forced,
+        as_found,
+        tuple(each["statement"] for each in owners),
+        _found_roles(opened, roles) if as_found else (),
+    )
+
+
+def _found_roles(opened: OpenSource, names: tuple[str, ...]) -> tuple[FoundRole, ...]:
+    """What a named database says of the roles; of a script's roles, which log in nowhere, that they may."""
+    if opened.source.kind != "database":
+        return tuple(FoundRole(name, login=True, inherit=True, bypass=False, member_of=()) for name in names)
+    return tuple(
+        FoundRole(row["name"], row["login"], row["inherit"], row["bypass"], tuple(row["member_of"]))
+        for row in sql.fetch(opened.connection, f"{_FOLDER}/roles_found.sql", {"roles": list(names)})
     )
 
 
@@ -152,6 +189,34 @@ def restored(server: Server, base: str, deployer: str, dump: Dump, *, timeout_s:
         raise SourceError(f"the copy for the attacks cannot be made: {_reason(done)}")
 
 
+def given_back(server: Server, base: str, dump: Dump) -> None:
+    """Owners and privileges become those of the source. Nothing of the source's own runs meanwhile."""
+    with server.session(base) as conn:
+        for role in dump.found_roles:
+            options = [("login", role.login), ("inherit", role.inherit), ("bypassrls", role.bypass)]
+            words = " ".join(word if has else "no" + word for word, has in options)
+            conn.execute(composed.SQL("alter role {} " + words).format(composed.Identifier(role.name)))
+            for group in role.member_of:
+                conn.execute(
+                    composed.SQL("grant {} to {}").format(
+                        composed.Identifier(group), composed.Identifier(role.name)
+                    )
+                )
+        for statement in dump.owners:
+            conn.execute(statement)
+    program = str(server.binaries.path("pg_restore"))
+    listed = _run(server, [program, "--list", str(dump.path)], timeout_s=60).stdout
+    chosen = dump.path.with_suffix(".privileges")
+    chosen.write_text("".join(line + "\n" for line in listed.splitlines() if _OF_PRIVILEGES.match(line)))
+    arguments = [
+        program, "--no-owner", "--single-transaction", f"--use-list={chosen}",
+        f"--dbname={_dsn(server, base, server.user)}", str(dump.path),
+    ]  # fmt: skip
+    done = _run(server, arguments, timeout_s=600)
+    if done.returncode:
+        raise SourceError(f"the source's privileges cannot be given back: {_reason(done)}")
+
+
 def _is_wanted(line: str, schemas: set[str]) -> bool:
     if _OF_EXTENSION.match(line):
         return False
@@ -165,7 +230,6 @@ def _pg_dump(server: Server, name: str, path: Path, opened: OpenSource, *, with_
         "--format=custom",
         "--compress=0",
         "--no-owner",
-        "--no-acl",
         "--no-tablespaces",
         "--no-publications",
         "--no-subscriptions",

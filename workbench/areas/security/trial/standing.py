@@ -13,7 +13,7 @@ from psycopg2 import sql as composed
 
 from workbench import sql
 from workbench.areas.security.trial.model import Place
-from workbench.areas.security.trial.moving import dumped, force, prepared_base, restored
+from workbench.areas.security.trial.moving import dumped, force, given_back, prepared_base, restored
 from workbench.areas.security.trial.surface import add_surface
 from workbench.catalog.reflect import reflect
 from workbench.engines.postgres import Connection, Server, private_cluster
@@ -39,7 +39,9 @@ RowsFrom = Literal["as they are", "generated"]
 
 
 @contextlib.contextmanager
-def security_place(opened: OpenSource, *, rows: RowsFrom | None = None) -> Iterator[Place]:
+def security_place(
+    opened: OpenSource, *, rows: RowsFrom | None = None, as_found: bool = False
+) -> Iterator[Place]:
     """A private cluster with a copy of *opened*, in which any role may be made; gone after the block.
 
     The deployer owns all and is no superuser, so nothing of a script runs as one; it may create roles
@@ -49,12 +51,18 @@ def security_place(opened: OpenSource, *, rows: RowsFrom | None = None) -> Itera
     of the source, and generated where it has none; generated ones are drawn from the catalog alone, never
     from a named database's statistics. Raises SourceError where the source cannot be copied, BadInput for
     *rows* that it does not have.
+
+    With *as_found* the source's roles have their owners' and granted rights back (of a named database
+    also whether they log in, bypass row security and are members of one another), none more than that: so
+    the design that is live can be attacked.
     """
     with (
         tempfile.TemporaryDirectory(prefix="workbench-") as folder,
         ThreadPoolExecutor(1, "workbench-dump") as pool,
     ):
-        packed = pool.submit(dumped, opened, Path(folder), rows)  # while the cluster is made
+        packed = pool.submit(
+            dumped, opened, Path(folder), rows, as_found=as_found
+        )  # while the cluster is made
         try:
             with private_cluster(settings=SETTINGS) as (server, cluster):
                 dump = packed.result()
@@ -62,9 +70,11 @@ def security_place(opened: OpenSource, *, rows: RowsFrom | None = None) -> Itera
                     prepared_base(server, base, DEPLOYER, dump)
                     restored(server, base, DEPLOYER, dump)
                     rows_from = _filled(server, base, dump.has_rows, opened)
+                    if as_found:
+                        given_back(server, base, dump)
                     with server.session() as conn:
                         _execute(conn, "deployer_may_create_roles", deployer=composed.Identifier(DEPLOYER))
-                    with server.session(base, user=DEPLOYER) as conn:
+                    with server.session(base) as conn:
                         force(conn, dump.forced)
                         catalog = reflect(conn)
                     yield Place(
