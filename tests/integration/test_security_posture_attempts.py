@@ -7,12 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from workbench import sql
+from workbench.areas.security.design.hardening import hardened
+from workbench.areas.security.intent.reading import read_intent
 from workbench.areas.security.posture import (
     prove_findings,
     prove_posture,
     review_connection,
     review_posture,
 )
+from workbench.areas.security.trial.standing import security_place
 from workbench.engines.postgres import Connection, Server, private_cluster
 from workbench.proof.findings import Evidence, Finding
 from workbench.source import Options, open_source
@@ -33,7 +37,7 @@ OWN = "create policy own on orders to app using (tenant = 'tenant 1');"
 def cluster() -> Iterator[Server]:
     with private_cluster() as (server, _):
         with server.session() as conn:
-            conn.execute("create role app login; create role keeper login")
+            conn.execute("create role app login; create role keeper login; create role aaa_first")
         yield server
 
 
@@ -193,6 +197,42 @@ def test_a_function_is_hijacked_by_a_name_of_its_body(
     assert attempt_of(finding).facts["temporary"] is False
 
 
+def test_a_function_is_hijacked_by_an_operator(conn: Connection) -> None:
+    """Where every table has its schema, an operator that has none is put before the server's."""
+    conn.execute(
+        SHOP + "create function f(t text) returns bigint language plpgsql security definer as $$"
+        " begin return (select pg_catalog.count(*) from public.orders o where o.tenant = t); end $$"
+    )
+
+    finding = proved(conn, "definer_search_path")
+
+    assert finding.verified, finding.unverified_because
+    assert attempt_of(finding).facts["shadowed"] == "="
+
+
+def test_truncate_that_a_foreign_key_stops_was_not_refused(conn: Connection) -> None:
+    """A foreign key is no right: who could empty the table but for it holds the privilege."""
+    conn.execute(TRIED["truncate_past_rls"] + "; create table lines (id int references orders)")
+
+    finding = proved(conn, "truncate_past_rls")
+
+    assert finding.verified, finding.unverified_because
+    assert "foreign key" in attempt_of(finding).summary
+
+
+def test_the_role_of_the_policy_forges_its_identity(conn: Connection) -> None:
+    """A policy for one role is tried as that role, though others are granted the table too."""
+    conn.execute(
+        SHOP + HELD + "grant select on orders to aaa_first; create policy own on orders to app"
+        " using (tenant = current_setting('app.tenant', true))"
+    )
+
+    finding = proved(conn, "forgeable_identity")
+
+    assert finding.verified, finding.unverified_because
+    assert attempt_of(finding).facts["identities_tried"] == 5
+
+
 def test_a_path_without_pg_temp_is_hijacked_by_a_temporary_view(conn: Connection) -> None:
     """A fixed path stops the caller's schema, and a temporary view still comes first."""
     conn.execute(
@@ -290,7 +330,7 @@ def test_a_named_database_is_copied_with_its_roles_and_rights(cluster: Server) -
         "default_privileges",
     } <= tried.keys(), {each.check: each.unverified_because for each in seen.findings}
     assert attempt_of(tried["definer_search_path"]).facts["shadowed"] == "orders"
-    assert "Its owner saw" in attempt_of(tried["rls_not_forced"]).summary
+    assert "its owner saw 200 of 200" in attempt_of(tried["rls_not_forced"]).summary
     server_wide = [each for each in seen.findings if each.check == "hba_trust"]
     assert server_wide
     assert not any(each.verified for each in server_wide)
@@ -314,3 +354,19 @@ def test_without_a_finding_nothing_is_copied(server: Server) -> None:
     with open_source("ecommerce", server, Options(scale=0.01)) as opened:
         seen = review_posture(opened)
         assert prove_posture(opened, seen) is seen
+
+
+def test_the_workbenchs_own_design_has_no_finding_of_its_database(server: Server) -> None:
+    """What the area generates, audit and token functions among it, passes every check of a database."""
+    with (
+        open_source("ecommerce", server, Options(scale=0.001)) as opened,
+        security_place(opened) as place,
+        hardened(
+            place,
+            read_intent(sql.path("security/intents/ecommerce.yaml"), place.catalog),
+        ) as target,
+        place.server.session(target.database) as conn,
+    ):
+        seen = review_connection(conn, looked_at_on="hardened", with_server=False)
+
+    assert [(each.check, each.object) for each in seen.findings] == []

@@ -52,7 +52,17 @@ select
     'alter policy %%I on %%I.%%I to current_user;', p.polname, n.nspname, c.relname
   ) as fix,
   pg_catalog.jsonb_build_object(
-    'schema', n.nspname, 'table', c.relname, 'policy', p.polname, 'setting', pg_catalog.min(f.setting)
+    'schema', n.nspname,
+    'table', c.relname,
+    'policy', p.polname,
+    'setting', pg_catalog.min(f.setting),
+    'roles', (
+      select pg_catalog.jsonb_agg(r.rolname order by r.rolname)
+      from pg_catalog.pg_roles r
+      where r.oid = any(policy.polroles)
+        and not r.rolsuper
+        and r.oid <> c.relowner
+    )
   ) as details
 from found f
 join policies p on p.oid = f.oid
@@ -66,5 +76,5 @@ where exists (
   where held.role <> c.relowner
     and coalesce(not r.rolsuper, true)
 )
-group by n.nspname, c.relname, p.polname
+group by n.nspname, c.relname, c.relowner, p.polname, policy.polroles
 order by object;

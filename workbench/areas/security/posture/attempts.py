@@ -101,7 +101,7 @@ def _number(conn: Connection, statement: composed.Composable) -> int:
     return int(row[0]) if row else 0
 
 
-_NOBODY = Outcome(None, "nobody but the owner is granted it in the copy")
+_NOBODY = Outcome(None, "nobody but the owner is granted it")
 
 
 def _public_table(conn: Connection, row: Row, outsider: str) -> Outcome:
@@ -224,7 +224,7 @@ def _materialized_view(conn: Connection, row: Row, outsider: str) -> Outcome:
         return Outcome(None, "the copy has no row to be seen", {"rows": 0})
     return Outcome(
         seen == total,
-        f"{user.title} saw all {seen} rows, whose they are notwithstanding",
+        f"{user.title} saw all {seen} rows, whosever they are",
         {"rows_seen": seen},
     )
 
@@ -252,8 +252,11 @@ def _truncate(conn: Connection, row: Row, outsider: str) -> Outcome:
     user = _user_of(conn, row, outsider, ["TRUNCATE"])
     if user is None:
         return Outcome(None, "TRUNCATE is not among the privileges")
-    with acting_as(conn, user.role):
-        conn.execute(composed.SQL("truncate {} cascade").format(_relation(row)))
+    try:
+        with acting_as(conn, user.role):
+            conn.execute(composed.SQL("truncate {}").format(_relation(row)))
+    except psycopg2.errors.FeatureNotSupported:  # which comes after the privileges were looked at
+        return Outcome(True, f"{user.title} was stopped by a foreign key, and by no right and no policy")
     return Outcome(True, f"{user.title} emptied the table whatever the policies say")
 
 
@@ -263,6 +266,8 @@ _VALUES_TRIED = 20
 def _forged(conn: Connection, row: Row, outsider: str) -> Outcome:
     """Sets the setting to values that stand in the table, as a role that is granted it."""
     user = _user_of(conn, row, outsider, ["SELECT"])
+    if row["roles"]:  # it may read through a group that the table is granted to
+        user = _User(row["roles"][0], row["roles"][0])
     if user is None:
         return _NOBODY
     relation = _relation(row)
@@ -305,7 +310,7 @@ def _call_definer(conn: Connection, row: Row, outsider: str) -> Outcome:
             said = "ran to its end"
         except psycopg2.Error as exc:
             said = f"began, and ended with {(exc.diag.message_primary or str(exc)).strip()!r}"
-    return Outcome(True, f"called by a role without any grant but USAGE on the schema, it {said}")
+    return Outcome(True, f"a role without any grant but USAGE on the schema called it, and it {said}")
 
 
 def call_of(function: Row) -> composed.Composable:

@@ -41,20 +41,22 @@ def hijack(conn: Connection, row: Row, outsider: str) -> Outcome:
         return Outcome(None, "nobody but its owner may call it")
     names = unqualified(function["source"])
     shadows = sql.fetch(conn, f"{TRIAL}/shadowable.sql", {"names": names})[:_NAMES_TRIED]
+    if _uses_operators(function["source"]):
+        shadows.append({"kind": "operator", "schema": function["schema"], "name": "="})
     if not shadows:
         return Outcome(None, "its body names nothing without a schema that could be put before it")
     _may_call(conn, function, outsider)
     for shadow in shadows:
         for temporary in (False, True):
-            if temporary and shadow["kind"] == "function":
-                continue  # PostgreSQL never looks for functions among the temporary objects
+            if temporary and shadow["kind"] != "relation":
+                continue  # PostgreSQL never looks for others among the temporary objects
             ran_as = _ran_as(conn, function, shadow, outsider, temporary=temporary)
             if ran_as == function["owner"]:
                 where = "as a temporary object" if temporary else "in a schema of its own"
                 return Outcome(
                     True,
-                    f"a caller put {shadow['kind']} {shadow['name']} before the one that is meant, {where}, "
-                    f"and it ran with the rights of the owner",
+                    f"a caller put the {shadow['kind']} {shadow['name']} before the one that is meant, "
+                    f"{where}, and it ran with the rights of the owner",
                     {"shadowed": shadow["name"], "temporary": temporary},
                 )
     tried = sorted({shadow["name"] for shadow in shadows})
@@ -79,6 +81,17 @@ def unqualified(body: str) -> list[str]:
         elif token.kind.startswith(("UNRESERVED", "COL_NAME", "TYPE_FUNC_NAME")):
             names[text.lower()] = None
     return list(names)
+
+
+def _uses_operators(body: str) -> bool:
+    """Whether *body* has an operator that stands without a schema before it."""
+    try:
+        tokens = scan(body)
+    except ParseError:
+        return False
+    found = {"ASCII_61", "ASCII_60", "ASCII_62", "ASCII_43", "ASCII_45", "Op"}
+    found |= {"NOT_EQUALS", "LESS_EQUALS", "GREATER_EQUALS"}
+    return any(token.name in found for token in tokens)
 
 
 def _may_call(conn: Connection, function: Row, outsider: str) -> None:
@@ -113,6 +126,11 @@ def _ran_as(conn: Connection, function: Row, shadow: Row, outsider: str, *, temp
 
 
 def _put(conn: Connection, shadow: Row, outsider: str, *, temporary: bool) -> None:
+    if shadow["kind"] == "operator":
+        conn.execute(
+            composed.SQL(sql.read(f"{TRIAL}/shadow_operators.sql")).format(schema=composed.Literal(outsider))
+        )
+        return
     parts: dict[str, Any] = {
         "outsider": composed.Identifier(outsider),
         "name": composed.Identifier(shadow["name"]),

@@ -10,8 +10,8 @@ from typing import Any, TypeAlias
 
 from pymongo.errors import OperationFailure
 
-from workbench.areas.security.posture.mongodb_checks import held, restriction, revocation
 from workbench.areas.security.posture.mongodb_facts import Person, ServerFacts
+from workbench.areas.security.posture.mongodb_users import held, restriction, revocation
 from workbench.engines.mongo import Client, MongoServer, private_mongod
 from workbench.proof.findings import Evidence, Finding
 

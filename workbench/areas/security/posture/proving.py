@@ -128,7 +128,7 @@ def _judged(
         evidence.append(
             Evidence(
                 "attempt",
-                f"{before.text[0].upper()}{before.text[1:]}.{then}",
+                f"In a copy {before.text}.{then}",
                 engine,
                 {"reached": before.reached, **before.facts, "reached_after_fix": after.reached},
             )
