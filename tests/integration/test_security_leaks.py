@@ -64,6 +64,7 @@ def test_the_sealed_work_passed_through_the_places(whole: Hunt):
         "statistics",
         "server log",
         "audit trail",
+        "temporary files",
     }
 
 

@@ -129,8 +129,12 @@ def planted_sealed(ground: PostgresGround, keys: Path) -> Iterator[list[Marker]]
         conn.execute("select count(*) from sealed_people where ssn_index = %s", [index.of(value)])
         yield [
             Marker("sealed value", value.encode(), "encrypted by the application"),
-            Marker("ciphertext", rows[1][1], "what is stored in its stead", _OF_CIPHERTEXT),
-            Marker("blind index", rows[1][2], "beside it", _OF_CIPHERTEXT | {"index files"}),
+            Marker(
+                "ciphertext", rows[1][1], "what is stored in its stead", _OF_CIPHERTEXT | {"temporary files"}
+            ),
+            Marker(
+                "blind index", rows[1][2], "beside it", _OF_CIPHERTEXT | {"index files", "pg_stat_activity"}
+            ),
             Marker("password", password.encode(), "set as a SCRAM verifier made by the client"),
             *_keys(keyring, provider),
         ]
