@@ -36,6 +36,7 @@ class Draft:
     found: Found
     replace: bool = False
     remarks: list[str] = field(default_factory=list)
+    touched: dict[FoundRoutine, dict[TableName, frozenset[Operation]]] = field(default_factory=dict)
     _permissions: dict[tuple[str, TableName, Operation], Permission | None] = field(default_factory=dict)
 
     @property
@@ -208,7 +209,7 @@ class Draft:
         """What a membership of the deployer says where the server can: inherited, and to be set."""
         return raw(" with inherit true, set true" if self.found.server_version >= _PG16 else "")
 
-    @property
+    @cached_property
     def join(self) -> str:
         """The deployer becomes a member of the owning roles."""
         return "\n".join(
@@ -221,7 +222,7 @@ class Draft:
             for each in self.joined
         )
 
-    @property
+    @cached_property
     def leave(self) -> str:
         return "\n".join(
             render("membership_undo", role=composed.Identifier(each), member=raw("current_user"))

@@ -17,6 +17,7 @@ from workbench.catalog.model import qualified
 _LOCKS = re.compile(r"\bfor\s+(no\s+key\s+)?(update|share)\b|\bfor\s+key\s+share\b")
 _DYNAMIC = re.compile(r"\bexecute\b(?!\s+(function|procedure))")
 _CALLER = re.compile(r"\b(current_user|current_role)\b")
+_WORD = re.compile(r"\w+")
 _COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 
 
@@ -46,12 +47,20 @@ def kept(draft: Draft) -> tuple[FoundRoutine, ...]:
 
 def touched(draft: Draft, routine: FoundRoutine) -> dict[TableName, frozenset[Operation]]:
     """The tables that the routine's text names, and what it does to them."""
+    if routine not in draft.touched:
+        draft.touched[routine] = _touched(draft, routine)
+    return draft.touched[routine]
+
+
+def _touched(draft: Draft, routine: FoundRoutine) -> dict[TableName, frozenset[Operation]]:
     text = _COMMENT.sub(" ", routine.source).lower()
+    words = set(_WORD.findall(text))
     found: dict[TableName, frozenset[Operation]] = {}
     for table in draft.tables:
-        name = re.escape(table.name.lower())
-        if not re.search(rf'(?<![\w"]){name}(?!\w)|"{name}"', text):
+        plain = table.name.lower()
+        if plain not in words and (_WORD.fullmatch(plain) or plain.replace('"', '""') not in text):
             continue
+        name = re.escape(plain)
         place = rf'(?:only\s+)?(?:"?{re.escape(table.schema.lower())}"?\s*\.\s*)?"?{name}"?(?!\w)'
         done: set[Operation] = {"select"}
         if re.search(rf"\binsert\s+into\s+{place}", text):
@@ -107,18 +116,43 @@ def _as_keeper(draft: Draft, routine: FoundRoutine) -> Part:
     definer = render("routine_security", routine=named, security=raw("definer"))
     invoker = render("routine_security", routine=named, security=raw("invoker"))
     back = render("routine_owner", routine=named, owner=composed.Identifier(draft.before(routine.owner)))
-    to_owner = render("routine_owner", routine=named, owner=composed.Identifier(draft.owner))
     ours = routine.owner == draft.keeper
+    fired_by = _tables_of(draft, routine)
     return Part(
         "function",
         title(routine),
         f"{owned}\n{definer}",
         back if routine.security_definer and not ours else f"{invoker}\n{back}",
         "It writes and reads what its caller may not: it runs as a role of its own that nobody can be",
-        mutations=(
-            draft.mutation("runs as its caller", invoker, definer),
-            draft.mutation("runs as the owner", to_owner, owned),
-        ),
+        table=fired_by[0] if fired_by else None,
+        mutations=(draft.mutation("runs as its caller", invoker, definer),)
+        if _somebody_needs_it(draft, routine, fired_by)
+        else (),
+    )
+
+
+def _tables_of(draft: Draft, routine: FoundRoutine) -> tuple[TableName, ...]:
+    """The tables that a trigger calls the routine for."""
+    names = {f"{routine.schema}.{routine.name}", qualified(routine.schema, routine.name)}
+    return tuple(
+        (table.schema, table.name)
+        for table in draft.tables
+        if any(each.function.partition("(")[0] in names for each in table.triggers)
+    )
+
+
+def _somebody_needs_it(draft: Draft, routine: FoundRoutine, fired_by: tuple[TableName, ...]) -> bool:
+    """Whether a login fires the trigger that may not do itself what the routine does."""
+    writes: tuple[Operation, ...] = ("insert", "update", "delete")
+    return any(
+        any(draft.permission(login.name, table, each) for table in fired_by for each in writes)
+        and any(
+            draft.permission(login.name, table, each) is None
+            for table, operations in touched(draft, routine).items()
+            for each in operations
+        )
+        for login in draft.users
+        if login.kind == "login"
     )
 
 

@@ -122,7 +122,8 @@ def row_security_parts(draft: Draft) -> Iterator[Part]:
             continue
         policies = list(_policies(draft, table))
         if name in needs or name in views:
-            policies.append(_keeper_policy(draft, table))
+            seen = name in views or "insert" in needs.get(name, ())
+            policies.append(_keeper_policy(draft, table, seen=seen))
         yield from _found_policies(draft, table)
         yield from policies
         for place in (table, *draft.leaves(table)):
@@ -315,7 +316,8 @@ def _public_would_widen(
     return False
 
 
-def _keeper_policy(draft: Draft, table: Table) -> Part:
+def _keeper_policy(draft: Draft, table: Table, *, seen: bool) -> Part:
+    """Of *seen*, somebody is refused when it is gone; else a trigger function would find no row, silently."""
     policy = name_of(draft.intent.name, draft.keeper)
     named = {"policy": composed.Identifier(policy), "table": composed.Identifier(table.schema, table.name)}
     apply = render(
@@ -335,5 +337,5 @@ def _keeper_policy(draft: Draft, table: Table) -> Part:
         "Trigger functions and the search for own rows run as the keeper, within their own text",
         role=draft.keeper,
         table=(table.schema, table.name),
-        mutations=(draft.mutation("policy dropped", drop, apply),),
+        mutations=(draft.mutation("policy dropped", drop, apply),) if seen else (),
     )

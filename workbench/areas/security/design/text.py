@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from functools import cache
 
 from psycopg2 import sql as composed
 
@@ -22,6 +23,7 @@ def render(file: str, /, **values: composed.Composable) -> str:
     return text_of(composed.SQL(template(file)).format(**values))
 
 
+@cache
 def template(name: str) -> str:
     """The text of the file *name* below its header."""
     lines = sql.read(f"{_FOLDER}/{name}.sql").splitlines()
