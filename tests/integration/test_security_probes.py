@@ -530,6 +530,11 @@ def test_the_example_is_closed_but_for_what_is_residual(example_runs: tuple[Atta
 
     assert [each.key + ": " + each.detail for each in run.not_as_declared] == []
     assert [each.key for each in run.attempts if each.observed == "failed"] == []
+    assert len({each.key for each in run.attempts}) == len(run.attempts)
+    tokens = {each.name: each.rows for each in run.attempts if each.number == "4" and "token" in each.name}
+    assert tokens.pop("a true token of the other identity")
+    assert len(tokens) == 8
+    assert not any(tokens.values())
 
 
 def test_the_story_shows_each_leak_and_its_end(example_runs: tuple[AttackRun, AttackRun]) -> None:

@@ -183,3 +183,8 @@ select r.rolname
 from pg_catalog.pg_class c
 join pg_catalog.pg_roles r on r.oid = c.relowner
 where c.oid = %(table)s::pg_catalog.regclass;
+
+-- statement: pads
+select k.inner_pad, k.outer_pad
+from {table} k
+where k.key_id = %(key_id)s;

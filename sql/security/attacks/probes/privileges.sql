@@ -72,7 +72,7 @@ select pg_catalog.setval(%(sequence)s::pg_catalog.regclass, %(value)s);
 select pg_catalog.lo_create(0);
 
 -- statement: lo_make
-select pg_catalog.lo_from_bytea(0, 'secret'::bytea);
+select pg_catalog.lo_from_bytea(4242424, 'secret'::bytea);
 
 -- statement: lo_get
 select pg_catalog.lo_get(%(object)s);

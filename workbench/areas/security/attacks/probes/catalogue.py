@@ -14,6 +14,7 @@ from workbench.areas.security.attacks.probes import (
     privileges,
     rows,
     tampering,
+    tokens,
     trail,
     views,
 )
@@ -53,6 +54,12 @@ class Probe:
             yield from tenant(scene, scene.app.name, scene.subject)
 
 
+def forged_tokens(scene: Scene, app: str, subject: Owned) -> Iterator[Attempt]:
+    """4: identities that are made up, and tokens that were true for something else."""
+    yield from rows.forged_identity(scene, app, subject)
+    yield from tokens.replayed_tokens(scene, app, subject)
+
+
 def references(scene: Scene) -> Iterator[Attempt]:
     """12: the privilege that a foreign key to a table needs."""
     return functions.rights_on_tables(scene, "12", "references")
@@ -67,7 +74,7 @@ PROBES: tuple[Probe, ...] = (
     Probe("1", "No identity, or an empty one", tenant=rows.no_identity),
     Probe("2", "Another's rows read and changed", tenant=rows.rows_of_another),
     Probe("3", "Rows written for another", tenant=rows.rows_for_another),
-    Probe("4", "A forged identity", tenant=rows.forged_identity),
+    Probe("4", "A forged identity", tenant=forged_tokens),
     Probe("5", "The owner of the tables", tenant=rows.owner_reads),
     Probe("6", "Row security switched off", tenant=rows.row_security_off),
     Probe("7", "Views", tenant=views.views),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator
 
@@ -334,7 +335,7 @@ def new_row(scene: Scene, owned: Owned, like: str) -> tuple[tuple[str, ...], tup
     values = scene.row_values(owned, like, named)
     unique = {name for key in scene.unique_keys(owned) for name in key}
     fresh = tuple(
-        f"WB{abs(hash((like, each.name))) % 10**10}"
+        f"WB{hashlib.sha256(f'{like} {each.name}'.encode()).hexdigest()[:10].upper()}"
         if each.name in unique and each.base_type in ("text", "character varying")
         else value
         for each, value in zip(columns, values, strict=True)

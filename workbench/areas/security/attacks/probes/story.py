@@ -53,9 +53,10 @@ def standing(attempts: Iterable[Attempt]) -> Standing:
 
 
 def _by_number(attempts: Iterable[Attempt]) -> dict[str, list[Attempt]]:
+    """The attempts that a design should not let through; one that it should is there to prove the others."""
     found: dict[str, list[Attempt]] = {}
     for each in attempts:
-        if each.group == "probe":
+        if each.group == "probe" and each.declared != "allowed":
             found.setdefault(each.number, []).append(each)
     return found
 
