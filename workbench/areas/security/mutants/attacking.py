@@ -10,6 +10,7 @@ from workbench.areas.security.attacks.matrix import Matrix, matrix
 from workbench.areas.security.attacks.model import Attempt
 from workbench.areas.security.attacks.probes import probe_attempts
 from workbench.areas.security.attacks.probes.catalogue import PROBES
+from workbench.areas.security.attacks.probes.scene import Scene
 from workbench.areas.security.attacks.uninvited import uninvited_attempts
 from workbench.areas.security.design.model import Mutation, Part, PartKind
 from workbench.areas.security.intent.model import Intent
@@ -51,12 +52,13 @@ def attacks_on(target: Target) -> Iterator[Attack]:
                 yield from probe_attempts(target)
                 yield from uninvited_attempts(target)
                 return
-            yield from _near_then_far(target, made, part)
+            with target.place.server.session(target.database) as conn:
+                yield from _near_then_far(target, made, part, Scene(target, conn))
 
         yield attack
 
 
-def _near_then_far(target: Target, made: Matrix, part: Part) -> Iterator[Attempt]:
+def _near_then_far(target: Target, made: Matrix, part: Part, scene: Scene) -> Iterator[Attempt]:
     """The cases of the part's table by the roles concerned, the probes of its kind, then all the others."""
     near, far = _circles(target.intent, part)
     first = _FIRST.get(part.kind, ())
@@ -66,11 +68,11 @@ def _near_then_far(target: Target, made: Matrix, part: Part) -> Iterator[Attempt
         done.append(wanted)
     if part.kind in _UNINVITED:
         yield from uninvited_attempts(target)
-    yield from _probes(target, first)
+    yield from _probes(scene, first)
     for wanted in far:
         yield from made.attempts(only=_but(wanted, tuple(done)))
         done.append(wanted)
-    yield from _probes(target, tuple(each.number for each in PROBES if each.number not in first))
+    yield from _probes(scene, tuple(each.number for each in PROBES if each.number not in first))
     if part.kind not in _UNINVITED:
         yield from uninvited_attempts(target)
 
@@ -82,6 +84,8 @@ def _circles(intent: Intent, part: Part) -> tuple[list[Picks], list[Picks]]:
     )
     near: list[Picks] = []
     far: list[Picks] = [lambda case: True]
+    if part.kind in ("trigger", "audit"):
+        return near, far  # the trail's own probes find a gap sooner
     if part.table is not None:
         near = [lambda case: case.table == part.table]
         if heirs:
@@ -95,6 +99,8 @@ def _but(wanted: Picks, done: Sequence[Picks]) -> Picks:
     return lambda case: wanted(case) and not any(each(case) for each in done)
 
 
-def _probes(target: Target, numbers: Sequence[str]) -> Iterator[Attempt]:
+def _probes(scene: Scene, numbers: Sequence[str]) -> Iterator[Attempt]:
+    by_number = {each.number: each for each in PROBES}
     for number in numbers:
-        yield from probe_attempts(target, only=(number,))
+        if number in by_number:
+            yield from by_number[number].attempts(scene)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 
 import psycopg2
 
@@ -118,13 +118,17 @@ class _Bench:
     def _killer(self, part: Part, mutation: Mutation) -> tuple[Attempt | None, int]:
         """The first attempt that is not as declared, and how many were made until then."""
         attempts = 0
+        tried = self.attack(part, mutation)
         try:
-            for each in self.attack(part, mutation):
+            for each in tried:
                 attempts += 1
                 if not each.as_declared and each.key not in self.ignored:
                     return each, attempts
         except (psycopg2.Error, EngineError) as exc:
             return _stopped(part, " ".join(str(exc).split())), attempts + 1
+        finally:
+            if isinstance(tried, Generator):
+                tried.close()  # before the part is mended: its sessions may hold locks
         return None, attempts
 
     def _mended(self, mutation: Mutation) -> str:
