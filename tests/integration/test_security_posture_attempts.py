@@ -300,6 +300,16 @@ def test_a_thousand_tables_are_read_and_proved_by_a_few_statements(conn: Connect
     assert all(each.verified for each in once)
 
 
+def test_what_is_not_tried_in_time_says_so(conn: Connection) -> None:
+    """With no time for trials every finding stays, and says that it was not tried."""
+    conn.execute(TRIED["public_table"])
+    seen = review_connection(conn, looked_at_on="here", with_server=False)
+    (finding,) = prove_findings(conn, seen.findings, "engine", limit_s=-1)
+
+    assert not finding.verified
+    assert "was not tried" in finding.unverified_because
+
+
 def test_a_named_database_is_copied_with_its_roles_and_rights(cluster: Server) -> None:
     """Of a named database, which is only read, a private copy has the owners, grants and policies."""
     with cluster.scratch_database(label="named") as name:

@@ -21,17 +21,20 @@ from workbench.source import OpenSource
 _COPY = "security/posture/copy"
 
 
-def prove_posture(opened: OpenSource, review: PostureReview | None = None) -> PostureReview:
+def prove_posture(
+    opened: OpenSource, review: PostureReview | None = None, *, limit_s: float = 120.0
+) -> PostureReview:
     """*review*, by default the one of *opened*, with its findings tried in a private cluster.
 
-    The named database is read and nothing else. Where no copy of it can be had, each finding says why.
+    The named database is read and nothing else. Where no copy of it can be had, each finding says why;
+    what is not tried within *limit_s* does, too.
     """
     review = review or review_posture(opened)
     if not any(each.scope == "database" and each.found for each in review.controls):
         return review
     try:
         with as_found_copy(opened) as (conn, engine):
-            findings = prove_findings(conn, review.findings, engine)
+            findings = prove_findings(conn, review.findings, engine, limit_s=limit_s)
     except (SourceError, BadInput) as exc:
         findings = [replace(each, unverified_because=str(exc)) for each in review.findings]
     return replace(review, findings=tuple(worst_first(findings)))

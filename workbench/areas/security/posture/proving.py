@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,17 +21,22 @@ from workbench.proof.findings import Evidence, Finding
 Key: TypeAlias = tuple[str, str]
 _ATTEMPTS: Mapping[str, Attempt] = {**ATTEMPTS, "definer_search_path": hijack}
 _REFUSED = "42501"
+_IN_A_TRANSACTION = 250
 _NOT_SHOWN = "the copy does not show it, so it could not be tried there"
 
 
-def prove_findings(conn: Connection, findings: Sequence[Finding], engine: str) -> list[Finding]:
+def prove_findings(
+    conn: Connection, findings: Sequence[Finding], engine: str, *, limit_s: float = 120.0
+) -> list[Finding]:
     """*findings* with what became of each in a copy: the attempt before and after its fix, and the fix.
 
     *conn* is an autocommit connection of a superuser to a copy of the database in a cluster that may be
     thrown away; whatever is done is rolled back. One is verified where the attempt got what the finding
     says and the fix ends it, or, of a finding that needs no attempt, where the fix ends it; and no fix
-    may bring up another above ``info``. *engine* is the name that the evidence bears.
+    may bring up another above ``info``. *engine* is the name that the evidence bears. What is not tried
+    within *limit_s* says so.
     """
+    deadline = time.monotonic() + limit_s
     baseline = _rows(conn)
     shown: dict[str, list[Finding]] = defaultdict(list)
     for finding in findings:
@@ -39,9 +45,18 @@ def prove_findings(conn: Connection, findings: Sequence[Finding], engine: str) -
     proved = {
         finding.id: replace(finding, unverified_because=_why_not_shown(finding)) for finding in findings
     }
-    for group in shown.values():
+    for group in (part for each in shown.values() for part in _parts(each)):
+        if time.monotonic() > deadline:
+            why = f"it was not tried: the {limit_s:g} s for trials were over"
+            proved |= {each.id: replace(each, unverified_because=why) for each in group}
+            continue
         proved |= {each.id: each for each in _prove(conn, group, baseline, engine)}
     return [proved[finding.id] for finding in findings]
+
+
+def _parts(group: Sequence[Finding]) -> Iterator[Sequence[Finding]]:
+    for start in range(0, len(group), _IN_A_TRANSACTION):
+        yield group[start : start + _IN_A_TRANSACTION]
 
 
 def _why_not_shown(finding: Finding) -> str:
