@@ -81,7 +81,7 @@ select pg_catalog.lo_get(%(object)s);
 select pg_catalog.lo_import('/etc/hostname');
 
 -- statement: lo_export
-select pg_catalog.lo_export(%(object)s, '/tmp/wb_probe_lo_export');
+select pg_catalog.lo_export(%(object)s, '/dev/null');
 
 -- statement: make_dblink
 create extension dblink with schema wb_probe;
@@ -132,7 +132,7 @@ load '$libdir/dblink';
 create function pg_temp.wb_c(cstring)
 returns integer
 language c
-as '/lib/x86_64-linux-gnu/libc.so.6', 'system';
+as '$libdir/plpgsql', 'plpgsql_call_handler';
 
 -- statement: terminate
 select count(pg_catalog.pg_terminate_backend(a.pid))

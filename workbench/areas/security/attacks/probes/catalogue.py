@@ -12,6 +12,7 @@ from workbench.areas.security.attacks.probes import (
     functions,
     oracles,
     privileges,
+    references,
     rows,
     tampering,
     tokens,
@@ -60,7 +61,7 @@ def forged_tokens(scene: Scene, app: str, subject: Owned) -> Iterator[Attempt]:
     yield from tokens.replayed_tokens(scene, app, subject)
 
 
-def references(scene: Scene) -> Iterator[Attempt]:
+def reference_rights(scene: Scene) -> Iterator[Attempt]:
     """12: the privilege that a foreign key to a table needs."""
     return functions.rights_on_tables(scene, "12", "references")
 
@@ -82,8 +83,8 @@ PROBES: tuple[Probe, ...] = (
     Probe("9", "Errors as an oracle", tenant=rows.error_oracle),
     Probe("10", "Estimates and statistics", tenant=oracles.estimates),
     Probe("11", "Unique keys as an oracle", tenant=oracles.unique_keys),
-    Probe("12", "Foreign keys as an oracle", tenant=oracles.foreign_keys, anybody=references),
-    Probe("13", "Cascades to another's rows", tenant=oracles.cascades),
+    Probe("12", "Foreign keys as an oracle", tenant=references.foreign_keys, anybody=reference_rights),
+    Probe("13", "Cascades to another's rows", tenant=references.cascades),
     Probe("14", "COPY", tenant=rows.copies),
     Probe("15", "TRUNCATE", tenant=rows.truncates, anybody=truncation),
     Probe("16", "Partitions", tenant=views.partitions),
