@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -245,6 +245,12 @@ WRONG = {
         "t_web@A/app.invoices/update/any/all rows",
         "leak",
     ),
+    "a policy lets rows be changed into others": (
+        "alter policy clerk_mends on app.invoices with check (true)",
+        "",
+        "t_clerk/app.invoices/update/any/all rows into any/not status = 'open'",
+        "leak",
+    ),
     "a policy checks no new row": (
         "alter policy web_writes on app.invoices with check (true)",
         "",
@@ -459,6 +465,33 @@ def test_a_trigger_that_may_not_do_its_work_is_a_refusal(trial):
     refused = found["t_clerk/app.readings/insert/any"]
     assert refused.missing
     assert "app.looks()" in refused.detail
+
+
+def test_a_trigger_before_row_security_decides_nothing(trial):
+    """A trigger that refuses a new row before a policy sees it shows no leak, and is said; one after does."""
+    change = """
+        create function app.never_two() returns trigger language plpgsql as
+        $$ begin if new.customer_id = 2 then raise 'none for Bob'; end if; return new; end $$;
+        alter policy web_writes on app.invoices with check (true);
+        create trigger never_two {when} insert on app.invoices for each row execute function app.never_two();
+        alter table app.invoices drop constraint invoices_pkey cascade;
+    """
+    key = "t_web@A/app.invoices/insert/other/status = 'open'"
+    ends = {}
+    for when in ("before", "after"):
+        with trial.target(change.format(when=when)) as target:
+            place = replace(target.place, catalog=_catalog(trial.server, target.database))
+            found = {each.key: each for each in matrix_attempts(replace(target, place=place))}
+            ends[when] = found[key]
+
+    assert (ends["before"].observed, ends["before"].as_declared) == ("stopped", True)
+    assert "before row security was asked" in ends["before"].detail
+    assert (ends["after"].observed, ends["after"].leak) == ("stopped", True)
+
+
+def _catalog(server, database):
+    with server.session(database) as conn:
+        return reflect(conn)
 
 
 def test_rows_that_the_source_lacks_are_made(trial):

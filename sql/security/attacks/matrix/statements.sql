@@ -21,6 +21,9 @@ select from {table} as t for update
 -- name: update
 update {table} as t set {assignments} where {row}
 
+-- name: update all
+update {table} as t set {assignments}
+
 -- name: update count
 update {table} as t set {assignments}
 where pg_catalog.set_config(

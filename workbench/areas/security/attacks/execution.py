@@ -19,7 +19,8 @@ _LONGEST_DETAIL = 300
 _PRIVILEGE: Final = "42501"  # insufficient_privilege
 _NOT_SUPPORTED: Final = "0A000"
 # the server's functions behind PL/pgSQL's RAISE, and behind TRUNCATE of what a foreign key refers to
-_ENDED_AFTER_SECURITY: Final = ("exec_stmt_raise", "heap_truncate_check_FKs")
+_RAISED: Final = "exec_stmt_raise"
+_ENDED_AFTER_SECURITY: Final = (_RAISED, "heap_truncate_check_FKs")
 _BY_POLICY: Final = ("ExecWithCheckOptions", "check_enable_rls")
 _COPY_UNDER_ROW_SECURITY: Final = "DoCopy"
 
@@ -138,6 +139,8 @@ def _compared(case: Case, outcome: Outcome, *, design: bool) -> tuple[str, bool]
     if case.declared == "refused":
         if observed == "stopped" and case.how == "counter" and not (case.by_privilege and design):
             return "whatever the rows are", True  # by a trigger of the statement, for no row was touched
+        if case.trigger_first and outcome.place == _RAISED and not case.by_privilege:
+            return "before row security was asked", True
         if observed in ("reached", "stopped"):
             return "declared refused", False
         if case.by_privilege and design and (observed == "nothing" or outcome.by_policy):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,7 @@ def run_attacks(
     with matrix(target) as made:
         attempts = made.attempts(only=only, progress=progress)
         left_out = list(made.left_out)
+    left_out += _undecided(attempts)
     attempts += probe_attempts(target, only=probes, left_out=left_out)
     return AttackRun(
         design=target.name,
@@ -43,6 +45,19 @@ def run_attacks(
         elapsed_s=time.monotonic() - began,
         left_out=tuple(dict.fromkeys(left_out)),
     )
+
+
+def _undecided(attempts: Iterable[Attempt]) -> list[str]:
+    """How often a trigger of the application ended what the intent refuses before rows could matter."""
+    ended = Counter(
+        qualified(*each.table)
+        for each in attempts
+        if each.table and each.declared == "refused" and each.observed == "stopped" and each.as_declared
+    )
+    return [
+        f"{table}: a trigger of its own refuses before row security is asked, {count} of the attempts"
+        for table, count in sorted(ended.items())
+    ]
 
 
 def attempts_table(attempts: Iterable[Attempt]) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -18,6 +19,8 @@ from workbench.catalog.model import Table, qualified
 from workbench.engines.postgres import Connection
 
 _MERGE_SINCE = 150_000
+_BEFORE_INSERT = re.compile(r" BEFORE (\w+ OR )*INSERT ")
+_BEFORE_UPDATE = re.compile(r" BEFORE (\w+ OR )*UPDATE ")
 _TRUE = composed.SQL("true")
 
 
@@ -43,9 +46,39 @@ class TableCases:
         if not self.writable:
             return
         yield self._copy_to()
+        yield from self._moved()
         for label, suffix, sample in self.samples:
-            for case in (*self._keyed(label, sample), *self._inserted(label, sample)):
+            inserts = [
+                replace(each, trigger_first=self._trigger_first) for each in self._inserted(label, sample)
+            ]
+            for case in (*self._keyed(label, sample), *inserts):
                 yield replace(case, key=case.key + suffix, name=case.name + suffix.replace("/", ", "))
+
+    @cached_property
+    def _trigger_first(self) -> bool:
+        return any(_BEFORE_INSERT.search(each.definition) for each in self.table.triggers)
+
+    def _moved(self) -> Iterator[Case]:
+        """All rows in reach changed into rows out of reach: given away, or past the condition.
+
+        It names no row, for then it would be the right to read that refuses the new one.
+        """
+        updated = self.expected.columns("update")
+        inside = next((s for _, _, s in self.samples if self.expected.allows("update", s, updated)), None)
+        if not updated or inside is None:
+            return
+        for label, suffix, outside in self.samples:
+            changed = {
+                each: outside.values[each]
+                for each in sorted(self.expected.rows.deciding)
+                if outside.values[each] != inside.values[each]
+            }
+            if self.expected.reached("update", outside) is None and changed and set(changed) <= set(updated):
+                yield self._case(
+                    "update", "any", "refused", self._say("update all", assignments=assigned(changed)),
+                    part=f"all rows into {label}{suffix}",
+                    trigger_first=any(_BEFORE_UPDATE.search(each.definition) for each in self.table.triggers),
+                )  # fmt: skip
 
     @cached_property
     def samples(self) -> tuple[tuple[str, str, Sample], ...]:
