@@ -1,4 +1,4 @@
-"""Probes 30 to 39: the audit trail forged, avoided, switched off, and read for what it should not hold."""
+"""Probes 30 to 33 and 39: the trail forged, switched off, and read for what it should not hold."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from psycopg2 import sql
 from workbench.areas.security.attacks.model import Attempt
 from workbench.areas.security.attacks.probes.changes import Change, find_change
 from workbench.areas.security.attacks.probes.oracles import qualified_text
-from workbench.areas.security.attacks.probes.rows import insertable_of, new_row
 from workbench.areas.security.attacks.probes.running import (
     Sent,
     Session,
@@ -19,7 +18,7 @@ from workbench.areas.security.attacks.probes.running import (
     staged,
     statement,
 )
-from workbench.areas.security.attacks.probes.scene import Owned, Scene, name_of, names
+from workbench.areas.security.attacks.probes.scene import Scene, name_of
 from workbench.areas.security.audit import audited_tables
 from workbench.areas.security.audit.coverage import audit_coverage
 from workbench.catalog.model import Table, qualified
@@ -173,8 +172,8 @@ def switched_off(scene: Scene, trail: Trail) -> Iterator[Attempt]:
                 if what == "drop_triggers":
                     for (each,) in triggers.rows[1:]:
                         session.run("trail.drop_triggers", table=name_of(name), trigger=sql.Identifier(each))
-                silent = sent.accepted and _entries_of(session, trail, change)[1] == 0
-                noticed = _gaps(scene, session, name)
+                silent = sent.accepted and entries_of(session, trail, change)[1] == 0
+                noticed = gaps(scene, session, name)
                 yield attempt(
                     "32",
                     what.replace("_", " ") + " of an audited table",
@@ -192,27 +191,27 @@ def _gaps_found(scene: Scene) -> Iterator[Attempt]:
     """What the registry says of the target as it is: where it says anything, something leaves no trace."""
     if scene.target.design is None:
         return
-    gaps = audit_coverage(scene.conn, scene.intent, scene.target.place.catalog)
-    told = [f"{gap.relation}: {gap.part} {gap.problem}" for gap in gaps]
+    found = audit_coverage(scene.conn, scene.intent, scene.target.place.catalog)
+    told = [f"{gap.relation}: {gap.part} {gap.problem}" for gap in found]
     superuser = scene.target.place.server.user
     yield attempt(
         "32",
         "a gap that the registry finds at once",
         superuser,
         Sent("the registry's comparison with what was declared"),
-        reached=bool(gaps),
+        reached=bool(found),
         identity="",
-        rows=len(gaps),
+        rows=len(found),
         detail="; ".join(told[:3]),
     )
 
 
-def _gaps(scene: Scene, session: Session, name: tuple[str, str]) -> list[str]:
+def gaps(scene: Scene, session: Session, name: tuple[str, str]) -> list[str]:
     """What the registry says of the table *name*; nothing where the target has no registry."""
     if scene.target.design is None:
         return []
-    gaps = audit_coverage(session.conn, scene.intent, scene.target.place.catalog)
-    return [f"{gap.part} {gap.problem}" for gap in gaps if gap.table in (name, None)]
+    found = audit_coverage(session.conn, scene.intent, scene.target.place.catalog)
+    return [f"{gap.part} {gap.problem}" for gap in found if gap.table in (name, None)]
 
 
 def replica_role(scene: Scene, trail: Trail) -> Iterator[Attempt]:
@@ -227,173 +226,8 @@ def replica_role(scene: Scene, trail: Trail) -> Iterator[Attempt]:
     for table, change in changeable(scene, trail, most=3):
         with staged(scene.target) as session:
             session.run("trail.replica")
-            sent, entries = _entries_of(session, trail, change)
-            yield _recorded("33", "a superuser's change as a replica", superuser, sent, entries, 1, table)
-
-
-def truncations(scene: Scene, trail: Trail) -> Iterator[Attempt]:
-    """34: TRUNCATE fires no row trigger."""
-    tried = 0
-    with staged(scene.target) as session:
-        for table in audited_tables(scene.intent, scene.catalog):
-            with session.undone():
-                before = _count(session, trail)
-                session.become(table.owner, assume=False)
-                sent = session.run("trail.truncate", table=name_of((table.schema, table.name)))
-                session.back()
-                entries = _count(session, trail) - before
-            if sent.sqlstate == "0A000":  # other tables refer to it
-                continue
-            tried += 1
-            yield attempt(
-                "34",
-                "a truncation that leaves no entry",
-                table.owner,
-                sent,
-                reached=sent.accepted and entries == 0,
-                identity="",
-                table=(table.schema, table.name),
-                operation="truncate",
-                rows=entries,
-            )
-    if not tried:
-        scene.left_out.append("probe 34: not applicable: every audited table is referred to by another")
-
-
-def partition_writes(scene: Scene, trail: Trail) -> Iterator[Attempt]:
-    """35: a partition written by its own name, where statement triggers of the whole do not fire."""
-    superuser = scene.target.place.server.user
-    for leaf, _ in _leaves(scene, "35"):
-        with staged(scene.target) as session:
-            change = find_change(session, leaf)
-            if change is not None:
-                sent, entries = _entries_of(session, trail, change)
-                yield _recorded("35", "a partition written by its name", superuser, sent, entries, 1, leaf)
-
-
-def detached_partitions(scene: Scene, trail: Trail) -> Iterator[Attempt]:
-    """38: a partition that is detached and written then; the registry must say so."""
-    superuser = scene.target.place.server.user
-    for leaf, root in _leaves(scene, "38"):
-        with staged(scene.target) as session:
-            change = find_change(session, leaf)
-            if change is None:
-                continue
-            session.run(
-                "trail.detach",
-                parent=name_of((root.schema, root.name)),
-                leaf=name_of((leaf.schema, leaf.name)),
-            )
-            noticed = _gaps(scene, session, (root.schema, root.name))
-            sent, entries = _entries_of(session, trail, change)
-            yield attempt(
-                "38",
-                "a partition detached and then written",
-                superuser,
-                sent,
-                reached=sent.accepted and entries == 0 and not noticed,
-                identity="",
-                table=(leaf.schema, leaf.name),
-                operation="update",
-                rows=entries,
-                detail=f"the registry says: {'; '.join(noticed[:2])}" if noticed else "",
-            )
-
-
-def _leaves(scene: Scene, number: str) -> list[tuple[Table, Table]]:
-    """Up to three partitions of audited tables, each with its table."""
-    found = [
-        (leaf, root)
-        for root in audited_tables(scene.intent, scene.catalog)
-        if root.kind == "partitioned table"
-        for leaf in scene.catalog.tables
-        if leaf.partition_of == (root.schema, root.name) and leaf.kind == "table"
-    ]
-    if not found:
-        scene.left_out.append(f"probe {number}: not applicable: no audited table has partitions")
-    return found[:3]
-
-
-def exact_counts(scene: Scene, trail: Trail) -> Iterator[Attempt]:
-    """36: one row changed in any way is one entry: by UPDATE, ON CONFLICT, MERGE, COPY and DELETE."""
-    superuser = scene.target.place.server.user
-    with staged(scene.target) as session:
-        for table, change in changeable(scene, trail):
-            with session.undone():
-                sent, entries = _entries_of(session, trail, change)
-            yield _recorded("36", "UPDATE of a row", superuser, sent, entries, 1, table)
-    for table, change in changeable(scene, trail, most=3):
-        assert table.primary_key is not None
-        kept = [each.name for each in table.columns if not each.generated]
-        for name, statement_name in (
-            ("ON CONFLICT DO UPDATE", "add_copy"),
-            ("MERGE", "merge_change"),
-            ("DELETE", "remove"),
-        ):
-            with staged(scene.target) as session:
-                before = _count(session, trail)
-                sent = session.run(
-                    f"trail.{statement_name}",
-                    {"key": change.key},
-                    table=name_of((table.schema, table.name)),
-                    columns=names(kept),
-                    key_columns=names(table.primary_key.columns),
-                    source_key=sql.SQL("row({})::text").format(names(table.primary_key.columns, "s")),
-                    key=change.row_key,
-                    column=sql.Identifier(change.column),
-                    expression=change.expression,
-                )
-                entries = _count(session, trail) - before
-                if sent.accepted and sent.rowcount:
-                    yield _recorded("36", f"{name} of a row", superuser, sent, entries, 1, table)
-    owned = insertable_of(scene, scene.app.name) if scene.app else None
-    if owned is not None and any(
-        (each.schema, each.name) == owned.name for each in audited_tables(scene.intent, scene.catalog)
-    ):
-        yield from _copied(scene, trail, owned)
-
-
-def _copied(scene: Scene, trail: Trail, owned: Owned) -> Iterator[Attempt]:
-    columns, values = new_row(scene, owned, owned.a[0])
-    line = "\t".join("\\N" if value is None else value for value in values) + "\n"
-    with staged(scene.target) as session:
-        before = _count(session, trail)
-        sent = session.copy_in(
-            sql.SQL("copy {} ({}) from stdin").format(owned.identifier, names(columns)), line
-        )
-        if sent.accepted:
-            entries = _count(session, trail) - before
-            superuser = scene.target.place.server.user
-            yield attempt(
-                "36",
-                "COPY FROM of a row",
-                superuser,
-                sent,
-                reached=entries == 0,
-                identity="",
-                table=owned.name,
-                operation="insert",
-                rows=entries,
-                detail=f"{entries} entries, of this row and what its triggers wrote",
-            )
-
-
-def changed_keys(scene: Scene, trail: Trail) -> Iterator[Attempt]:
-    """37: an entry must hold the old key and the new one where the key itself is changed."""
-    superuser = scene.target.place.server.user
-    tried = 0
-    for table in audited_tables(scene.intent, scene.catalog):
-        if tried == 3:
-            break
-        with staged(scene.target) as session:
-            change = find_change(session, table, of_key=True)
-            if change is None:
-                continue
-            tried += 1
-            sent, entries = _entries_of(session, trail, change)
-        yield _recorded("37", "a row given another key", superuser, sent, entries, None, table)
-    if not tried:
-        scene.left_out.append("probe 37: not applicable: no audited table lets its key be changed")
+            sent, entries = entries_of(session, trail, change)
+            yield recorded("33", "a superuser's change as a replica", superuser, sent, entries, 1, table)
 
 
 def plaintext(scene: Scene, trail: Trail) -> Iterator[Attempt]:
@@ -464,18 +298,18 @@ def changeable(scene: Scene, trail: Trail, *, most: int | None = None) -> Iterat
     yield from scene.changes[:most]
 
 
-def _count(session: Session, trail: Trail) -> int:
+def count(session: Session, trail: Trail) -> int:
     return int(session.run("trail.count", log=trail.log).value or 0)
 
 
-def _entries_of(session: Session, trail: Trail, change: Change) -> tuple[Sent, int]:
+def entries_of(session: Session, trail: Trail, change: Change) -> tuple[Sent, int]:
     """What the server said to *change*, and how many entries it made."""
-    before = _count(session, trail)
+    before = count(session, trail)
     sent = change.send(session)
-    return sent, _count(session, trail) - before
+    return sent, count(session, trail) - before
 
 
-def _recorded(
+def recorded(
     number: str, name: str, role: str, sent: Sent, entries: int, expected: int | None, table: Table
 ) -> Attempt:
     """Reached where the change left no entry; with *expected*, also where it left another number of them."""
