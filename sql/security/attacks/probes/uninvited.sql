@@ -78,3 +78,7 @@ select pg_catalog.count(*) from {table}
 
 -- statement: forget_key
 delete from {keys} where key_id = %(key)s
+
+-- statement: hand_over
+update {table}
+set {column} = %(other)s

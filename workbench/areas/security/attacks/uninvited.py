@@ -28,7 +28,8 @@ def uninvited_attempts(target: Target) -> Iterator[Attempt]:
 
     ``U1`` a login that the intent does not know, ``U2`` temporary tables, ``U3`` routines that no rule
     needs, ``U4`` functions and types that an owner makes later, ``U5`` tokens that are genuine and not for
-    this role, database or time; of a target without tokens the last is left out.
+    this role, database or time; of a target without tokens they are left out. ``U6`` are own rows handed
+    to another by an UPDATE that reads no column, to which no SELECT policy applies (manual, CREATE POLICY).
     """
     yield from _stranger(target)
     logins = tuple(each for each in target.intent.roles if each.kind == "login")
@@ -41,6 +42,39 @@ def uninvited_attempts(target: Target) -> Iterator[Attempt]:
     yield from _routines(target, logins)
     yield from _made_later(target, logins)
     yield from _tokens(target, logins)
+    for role in logins:
+        yield from _handed_over(target, role.name)
+
+
+def _handed_over(target: Target, role: str) -> Iterator[Attempt]:
+    """Tables of which *role* may update its own rows, the column of their owner among the others."""
+    tables = {
+        name
+        for rule in target.intent.rules
+        if rule.role == role and rule.rows == "own" and "update" in rule.operations
+        for name in rule.tables
+        if (column := target.intent.owners[name].column) is not None
+        and (rule.columns is None or column in rule.columns)
+    }
+    for table in sorted(tables):
+        with attacking(target, role, target.identities.a) as session:
+            sent = session.run(
+                "uninvited.hand_over",
+                {"other": target.identities.b},
+                table=composed.Identifier(*table),
+                column=composed.Identifier(target.intent.owners[table].column or ""),
+            )
+        yield attempt(
+            "U6",
+            "own rows handed to another, unread",
+            role,
+            sent,
+            reached=sent.accepted and sent.rowcount > 0,
+            table=table,
+            operation="update",
+            row="own",
+            rows=sent.rowcount if sent.accepted else None,
+        )
 
 
 def _stranger(target: Target) -> Iterator[Attempt]:

@@ -34,7 +34,9 @@ _FIRST: dict[PartKind, tuple[str, ...]] = {
     "audit": ("30", "36"),
 }
 
-_UNINVITED: frozenset[PartKind] = frozenset({"revoke", "default privilege", "token", "function", "schema"})
+_UNINVITED: frozenset[PartKind] = frozenset(
+    {"revoke", "default privilege", "token", "function", "schema", "policy"}
+)
 
 
 @contextlib.contextmanager
