@@ -69,15 +69,6 @@ begin
 end
 $body$;
 
--- statement: listen
-listen wb_rule;
-
--- statement: prepare_transaction
-prepare transaction 'wb_probe';
-
--- statement: discard
-discard all;
-
 -- statement: grant_self
 grant {other} to {role};
 
@@ -151,9 +142,6 @@ tablesample system (100)
 where {key} = any(%(keys)s)
     and t.tableoid is not null
     and t.ctid is not null;
-
--- statement: security_label
-security label on table {table} is 'x';
 
 -- statement: publication
 create publication wb_publication for table {table};

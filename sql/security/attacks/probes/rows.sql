@@ -29,12 +29,6 @@ update {table} t
 set {column} = t.{column}
 where {key} = any(%(keys)s);
 
--- statement: update_returning_all
-update {table} t
-set {column} = t.{column}
-where {key} = any(%(keys)s)
-returning t.*;
-
 -- statement: hand_over
 update {table} t
 set {column} = %(identity)s
@@ -73,12 +67,6 @@ set local row_security = off;
 select count(*)
 from {table} t
 where 1 / (case when {key} = any(%(keys)s) then 0 else 1 end) = 1;
-
--- statement: copy_out
-copy {table} ({keys}) to stdout;
-
--- statement: copy_in
-copy {table} ({columns}) from stdin;
 
 -- statement: prepare
 prepare counted (text[]) as

@@ -68,18 +68,6 @@ execute function {function}();
 insert into wb_own
 values (1);
 
--- statement: change
--- one row changed in one column
-update {table} t
-set {column} = {expression}
-where t.ctid = (
-    select s.ctid
-    from only {table} s
-    where s.{column} is not null
-    order by s.ctid
-    limit 1
-);
-
 -- statement: change_anywhere
 update {table} t
 set {column} = {expression}
