@@ -46,6 +46,10 @@ def design_of(intent: Intent, catalog: Catalog, facts: Found, *, replace: bool =
             "PUBLIC without what the first one took from it, so keep the undo script of the first"
         )
     remark_shared_keys(draft)
+    if draft.under_row_security:
+        draft.remarks.append(
+            f"pg_dump stops at row security for {draft.owner}, too: dump as a superuser or with BYPASSRLS"
+        )
     parts = tuple(_parts(draft))
     return Design(intent, parts, tuple(dict.fromkeys(draft.remarks)))
 

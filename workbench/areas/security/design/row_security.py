@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from psycopg2 import sql as composed
@@ -14,7 +15,7 @@ from workbench.areas.security.intent.model import OPERATIONS, Operation, RowOwne
 from workbench.catalog.model import Policy, Table, qualified
 from workbench.errors import BadInput
 
-_TRUE = raw("true")
+_WORD = re.compile(r"\w+")
 
 
 def identity_function(draft: Draft) -> composed.Identifier:
@@ -298,7 +299,8 @@ def _check_decides(
         if rows == "own" and owner is not None:
             looked_at.update((owner.column,) if owner.column else owner.columns)
         if where is not None:
-            looked_at.update(each.name for each in table.columns if each.name in where)
+            words = set(_WORD.findall(where))
+            looked_at.update(each.name for each in table.columns if each.name in words)
     return bool(looked_at & set(may.columns))
 
 
