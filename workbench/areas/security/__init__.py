@@ -1,6 +1,7 @@
 """Security: who may do what to which rows, as a design that was attacked."""
 
-from workbench.areas.security.attacks.run import leaks, run_attacks
+from workbench.areas.security.attacks.run import leaks as leaks_of
+from workbench.areas.security.attacks.run import run_attacks
 from workbench.areas.security.audit.evidence import evidence_rows, prove_evidence
 from workbench.areas.security.audit.proof import prove_audit
 from workbench.areas.security.design.cost import row_security_cost
@@ -58,7 +59,7 @@ __all__ = [
     "hold_subject",
     "intent_of",
     "leak_rows",
-    "leaks",
+    "leaks_of",
     "matrix_picture",
     "mutant_rows",
     "not_as_declared_rows",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
 from workbench.areas.security.attacks.model import AttackRun, Attempt
 from workbench.areas.security.encryption.field_probes import field_probes
-from workbench.areas.security.leaks import Hunt, hunt_run
+from workbench.areas.security.ground import Ground
+from workbench.areas.security.leaks import Hunt, design_hunt, hunt_run, mongo_hunt_run
 from workbench.areas.security.leaks.probes import naive_probes, sealed_probes
 from workbench.engines.mongo import mongo_engine
 from workbench.errors import FeatureUnavailable
@@ -21,27 +22,34 @@ class EncryptionProof:
     """What was tried against values in columns and in documents.
 
     *naive* is pgcrypto with its key in a setting, None where no engine here has pgcrypto; *documents* are the
-    attempts on MongoDB, on *documents_engine*. *left_out* says what could not be proved here, and why.
+    attempts on MongoDB, on *documents_engine*. *hunts* are by what was searched. *left_out* says what could
+    not be proved here, and why.
     """
 
     naive: AttackRun | None
     sealed: AttackRun
-    hunt: Hunt
+    hunts: Mapping[str, Hunt]
     documents: tuple[Attempt, ...]
     documents_engine: str
     left_out: tuple[str, ...]
 
 
-def prove_encryption() -> EncryptionProof:
+def prove_encryption(ground: Ground | None = None) -> EncryptionProof:
     """Try both designs of an encrypted column, encrypted fields of documents, and hunt for secrets.
 
-    All is done in private clusters and scratch databases. Raises EngineError where none can be started.
+    With *ground* the labelled values of its intent are hunted as well, after the design's own program wrote
+    them. All is done in private clusters and scratch databases. Raises EngineError where none can be started.
     """
     left_out: list[str] = []
     naive = _unless_missing(naive_probes, left_out)
     documents = _unless_missing(_documents, left_out)
     attempts, engine = documents or ((), "")
-    return EncryptionProof(naive, sealed_probes(), hunt_run(), attempts, engine, tuple(left_out))
+    hunts = {"a server of PostgreSQL": hunt_run()}
+    if (found := _unless_missing(mongo_hunt_run, left_out)) is not None:
+        hunts["a server of MongoDB"] = found
+    if ground is not None and ground.intent.audit is not None and ground.intent.labels:
+        hunts["the design's own server"] = design_hunt(ground.place, ground.intent)
+    return EncryptionProof(naive, sealed_probes(), hunts, attempts, engine, tuple(dict.fromkeys(left_out)))
 
 
 def _documents() -> tuple[tuple[Attempt, ...], str]:

@@ -23,7 +23,7 @@ _CLAIM_NAIVE = "The attacks find leaks in a naive design, and none of them in th
 _CLAIM_MUTANTS = "Each part of the design that is broken is noticed by an attack"
 _CLAIM_AUDIT = "The trail holds exactly what was changed, however it was written"
 _CLAIM_SEALED = "Values that the application seals are read and moved by nobody who has the database alone"
-_CLAIM_HUNT = "No sealed secret is anywhere that the server writes"
+_CLAIM_HUNT = "No secret is seen anywhere that is written by {}"
 _CLAIM_PGCRYPTO = "A key that enters SQL, as pgcrypto wants it, is found by others"
 _CLAIM_DOCUMENTS = "Encrypted fields of documents are read by who has the keys, and cannot be stored in clear"
 _CLAIM_EVIDENCE = "Who tampers with the trail is noticed, a superuser too"
@@ -120,13 +120,14 @@ def record_encryption(results: AreaResults, proof: EncryptionProof) -> None:
         engine,
         detail=f"{sealed.totals['as_declared']} of {sealed.totals['run']} attempts as declared",
     )
-    results.add_proof(
-        _CLAIM_HUNT,
-        proof.hunt.proved,
-        proof.hunt.engine,
-        detail=f"{len(proof.hunt.searched_bytes)} places, {sum(proof.hunt.searched_bytes.values()):,} bytes; "
-        "in each a secret in clear was found",
-    )
+    for searched, hunt in proof.hunts.items():
+        results.add_proof(
+            _CLAIM_HUNT.format(searched),
+            hunt.proved,
+            hunt.engine,
+            detail=f"{len(hunt.searched_bytes)} places, {sum(hunt.searched_bytes.values()):,} bytes; "
+            "in each a secret in clear was found",
+        )
     if proof.naive is not None:
         results.add_proof(
             _CLAIM_PGCRYPTO,

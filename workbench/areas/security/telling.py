@@ -13,7 +13,7 @@ from workbench.areas.security.design.cost import ShapeCost
 from workbench.areas.security.design.model import Design
 from workbench.areas.security.encryption_proof import EncryptionProof
 from workbench.areas.security.intent.model import Intent
-from workbench.areas.security.leaks import Hunt
+from workbench.areas.security.leaks import Sighting
 from workbench.areas.security.mutants import MutantRun
 from workbench.areas.security.posture.model import STATES, PostureReview
 from workbench.areas.security.proving import SecurityProof
@@ -85,7 +85,13 @@ def residual(run: AttackRun) -> list[Attempt]:
 def residual_rows(run: AttackRun) -> list[Row]:
     """The leaks that stay open in spite of the design, and what was seen."""
     return [
-        {"number": each.number, "leak": each.name, "role": each.role, "seen": each.detail}
+        {
+            "probe": each.number if each.group == "probe" else "",
+            "leak": each.name,
+            "object": qualified(*each.table) if each.table else "",
+            "role": each.role,
+            "seen": each.detail,
+        }
         for each in residual(run)
     ]
 
@@ -163,9 +169,9 @@ def control_rows(review: PostureReview) -> list[Row]:
     """The controls: section, title, state, and what would help where one is not readable."""
     return [
         {
-            "section": each.section,
-            "control": each.title,
             "state": each.state,
+            "section": each.section,
+            "control": each.detail or each.title,
             "findings": each.found or "",
             "what helps": each.helps,
         }
@@ -212,20 +218,26 @@ def _audit_row(form: str, found: Sequence[AuditProof]) -> Row:
     }
 
 
-def sighting_rows(hunt: Hunt) -> list[Row]:
-    """Where planted secrets were seen: in clear they must be, sealed they must not."""
+def sighting_rows(proof: EncryptionProof) -> list[Row]:
+    """The hunts place by place: secrets that were looked for, and whether each was seen as it should be."""
     return [
-        {
-            "place": each.place,
-            "secret": each.marker,
-            "planted": each.planted,
-            "seen": each.found,
-            "as it should be": each.as_expected,
-            "where": f"{each.encoding} {each.where}".strip(),
-        }
-        for each in hunt.sightings
-        if each.found or each.expected or not each.as_expected
+        {"searched": searched, **_place_row(place, [each for each in hunt.sightings if each.place == place])}
+        for searched, hunt in proof.hunts.items()
+        for place in hunt.searched_bytes
     ]
+
+
+def _place_row(place: str, sightings: Sequence[Sighting]) -> Row:
+    clear = [each for each in sightings if each.expected]
+    return {
+        "place": place,
+        "in clear, seen": f"{sum(each.found for each in clear)} of {len(clear)}",
+        "kept secret, seen": f"{sum(each.found and not each.expected for each in sightings)} "
+        f"of {len(sightings) - len(clear)}",
+        "an example": next(
+            (f"{each.marker}: {each.encoding} {each.where}" for each in clear if each.found), ""
+        ),
+    }
 
 
 def noted(lines: Iterable[str]) -> list[Row]:
@@ -235,10 +247,11 @@ def noted(lines: Iterable[str]) -> list[Row]:
 
 def cost_rows(costs: Sequence[ShapeCost]) -> list[Row]:
     """Row security's cost: a row a shape of query, a column a way to write its policy, medians in ms."""
-    shapes = dict.fromkeys(each.shape for each in costs)
+    times = {(each.shape, each.variant): round(each.median_ms, 2) for each in costs}
+    variants = dict.fromkeys(variant for _, variant in times)
     return [
-        {"query": shape, **{each.variant: round(each.median_ms, 2) for each in costs if each.shape == shape}}
-        for shape in shapes
+        {"query": shape, **{variant: times.get((shape, variant), "") for variant in variants}}
+        for shape in dict.fromkeys(shape for shape, _ in times)
     ]
 
 
