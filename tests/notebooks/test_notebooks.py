@@ -27,6 +27,8 @@ SMALL = {
     "seed": 7,
     "failures": False,
     "anew": False,
+    "mutants": False,
+    "evidence": False,
     "volumes": "",
     "prove_limit_s": 20.0,
 }

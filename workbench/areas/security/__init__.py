@@ -4,6 +4,7 @@ from workbench.areas.security.attacks.run import leaks as leaks_of
 from workbench.areas.security.attacks.run import run_attacks
 from workbench.areas.security.audit.evidence import evidence_rows, prove_evidence
 from workbench.areas.security.audit.proof import prove_audit
+from workbench.areas.security.authentication import Authentication, prove_authentication
 from workbench.areas.security.design.cost import row_security_cost
 from workbench.areas.security.encryption_proof import EncryptionProof, prove_encryption
 from workbench.areas.security.ground import (
@@ -21,6 +22,7 @@ from workbench.areas.security.recording import (
     proof_as_dict,
     record_audit,
     record_encryption,
+    record_logins,
     record_posture,
     record_proof,
 )
@@ -31,6 +33,7 @@ from workbench.areas.security.telling import (
     control_rows,
     cost_rows,
     leak_rows,
+    login_rows,
     mutant_rows,
     not_as_declared_rows,
     noted,
@@ -46,6 +49,7 @@ from workbench.areas.security.telling import (
 )
 
 __all__ = [
+    "Authentication",
     "EncryptionProof",
     "Ground",
     "SecurityProof",
@@ -60,6 +64,7 @@ __all__ = [
     "intent_of",
     "leak_rows",
     "leaks_of",
+    "login_rows",
     "matrix_picture",
     "mutant_rows",
     "not_as_declared_rows",
@@ -70,12 +75,14 @@ __all__ = [
     "proof_in_words",
     "proposed_intent",
     "prove_audit",
+    "prove_authentication",
     "prove_design",
     "prove_encryption",
     "prove_evidence",
     "prove_posture",
     "record_audit",
     "record_encryption",
+    "record_logins",
     "record_posture",
     "record_proof",
     "residual_rows",

@@ -9,6 +9,7 @@ from typing import Any
 from workbench.areas.security.attacks.run import leaks
 from workbench.areas.security.audit.evidence import Tampered
 from workbench.areas.security.audit.proof import AuditProof
+from workbench.areas.security.authentication import Authentication
 from workbench.areas.security.charts import attack_matrix
 from workbench.areas.security.encryption_proof import EncryptionProof
 from workbench.areas.security.intent.writing import write_intent
@@ -26,6 +27,7 @@ _CLAIM_SEALED = "Values that the application seals are read and moved by nobody 
 _CLAIM_HUNT = "No secret is seen anywhere that is written by {}"
 _CLAIM_PGCRYPTO = "A key that enters SQL, as pgcrypto wants it, is found by others"
 _CLAIM_DOCUMENTS = "Encrypted fields of documents are read by who has the keys, and cannot be stored in clear"
+_CLAIM_LOGINS = "Only who may log in gets in, by SCRAM and over TLS"
 _CLAIM_EVIDENCE = "Who tampers with the trail is noticed, a superuser too"
 
 
@@ -142,6 +144,22 @@ def record_encryption(results: AreaResults, proof: EncryptionProof) -> None:
     for why in proof.left_out:
         claim = _CLAIM_PGCRYPTO if "pgcrypto" in why else _CLAIM_DOCUMENTS
         results.add_proof(claim, "not proved", engine, why_not=why, how_to=why.rpartition(": ")[2])
+
+
+def record_logins(results: AreaResults, found: Authentication) -> None:
+    """Put the claim about logins into *results*, one an engine, and what could not be tried here."""
+    for engine in dict.fromkeys(each.engine for each in found.attempts):
+        tried = [each for each in found.attempts if each.engine == engine]
+        results.add_proof(
+            _CLAIM_LOGINS,
+            all(each.as_declared for each in tried),
+            engine,
+            detail=f"{sum(each.as_declared for each in tried)} of {len(tried)} logins ended as they should",
+        )
+    for why in found.left_out:
+        results.add_proof(
+            _CLAIM_LOGINS, "not proved", "no engine here", why_not=why, how_to=why.rpartition(": ")[2]
+        )
 
 
 def proof_as_dict(proof: SecurityProof) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 from workbench.areas.security.attacks.model import AttackRun, Attempt
 from workbench.areas.security.attacks.probes.story import leak_story
 from workbench.areas.security.audit.proof import AuditProof
+from workbench.areas.security.authentication import Authentication
 from workbench.areas.security.design.cost import ShapeCost
 from workbench.areas.security.design.model import Design
 from workbench.areas.security.encryption_proof import EncryptionProof
@@ -238,6 +239,20 @@ def _place_row(place: str, sightings: Sequence[Sighting]) -> Row:
             (f"{each.marker}: {each.encoding} {each.where}" for each in clear if each.found), ""
         ),
     }
+
+
+def login_rows(found: Authentication) -> list[Row]:
+    """Logins that were tried: what is claimed, what was expected and observed, on which engine."""
+    return [
+        {
+            "claim": each.claim,
+            "expected": each.expected,
+            "observed": each.observed,
+            "engine": each.engine,
+            "said": each.detail,
+        }
+        for each in found.attempts
+    ]
 
 
 def noted(lines: Iterable[str]) -> list[Row]:
