@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -22,11 +23,12 @@ from workbench.cli.common import (
     print_table,
     source_options,
 )
-from workbench.errors import BadInput
+from workbench.errors import BadInput, OutputError
 
 if TYPE_CHECKING:
     from workbench.areas.security.ground import Ground
     from workbench.areas.security.proving import SecurityProof
+    from workbench.source import OpenSource
 
 _DOING = {
     "naive": "attacking the naive design",
@@ -53,12 +55,39 @@ def intent_option(command: F) -> F:
 
 @security.command("intent")
 @source_options
-def security_intent(**source: Any) -> None:
+@click.option(
+    "--out",
+    default=None,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write it to a new file, in place of printing it; a file that is there is left alone.",
+)
+def security_intent(out: Path | None, **source: Any) -> None:
     """Propose an intent from what a source's roles may do now; correct it before it is proved."""
     from workbench.areas.security import proposed_intent, write_intent
 
-    with opened_source(source) as opened:
-        click.echo(write_intent(proposed_intent(opened)), nl=False)
+    if out is not None and out.exists():
+        raise _is_there(out)
+    with _tables_of(source) as opened:
+        text = write_intent(proposed_intent(opened))
+    if out is None:
+        click.echo(text, nl=False)
+    else:
+        _write_new(out, text)
+
+
+def _write_new(out: Path, text: str) -> None:
+    try:
+        with out.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError as exc:
+        raise _is_there(out) from exc
+    except OSError as exc:
+        raise OutputError(f"{out}: cannot be written: {exc.strerror}: name another file with --out") from exc
+
+
+def _is_there(out: Path) -> OutputError:
+    return OutputError(f"{out}: is there already, and may hold corrections: name a new file with --out")
 
 
 @security.command("design")
@@ -87,16 +116,29 @@ def security_design(intent: Path | None, undo: bool, **source: Any) -> None:
     help="Whether every part of the design is broken in turn, to see that an attack notices.",
     show_default=True,
 )
+@click.option(
+    "--out",
+    default=None,
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Write intent.yaml, design.sql, undo.sql, attacks.svg and attacks.json there as well.",
+)
 @json_option
-def security_prove(intent: Path | None, naive: bool, mutants: bool, as_json: bool, **source: Any) -> None:
+def security_prove(
+    intent: Path | None, naive: bool, mutants: bool, out: Path | None, as_json: bool, **source: Any
+) -> None:
     """Apply the design of an intent in a private cluster, attack it, and break it part by part.
 
     The exit status is 1 where something is not as declared or a broken part went unnoticed.
     """
-    from workbench.areas.security import proof_as_dict, prove_design
+    from workbench.areas.security import proof_as_dict, proof_files, prove_design
 
-    with _ground(source, intent) as ground, _progress(as_json) as tell:
-        proof = prove_design(ground, naive=naive, mutants=mutants, progress=tell)
+    with _folder(out) as folder:
+        with _ground(source, intent) as ground, _progress() as tell:
+            proof = prove_design(ground, naive=naive, mutants=mutants, progress=tell)
+        if folder is not None:
+            for name, content in proof_files(proof).items():
+                (folder / name).write_text(content, encoding="utf-8")
     if as_json:
         print_json(proof_as_dict(proof))
     else:
@@ -139,14 +181,54 @@ def security_posture(as_json: bool, **source: Any) -> None:
 
 
 @contextlib.contextmanager
-def _ground(source: dict[str, Any], intent: Path | None) -> Iterator[Ground]:
-    from workbench.areas.security import security_ground
+def _folder(out: Path | None) -> Iterator[Path | None]:
+    """Where the files are written, which get to *out* all at once; nothing of them where the proof fails."""
+    from workbench.report.folder import staged
+
+    if out is None:
+        yield None
+        return
+    if (out / "index.html").exists():
+        raise OutputError(f"{out}: holds a report: name another folder with --out")
+    with staged(out) as folder:
+        yield folder
+
+
+@contextlib.contextmanager
+def _tables_of(source: dict[str, Any]) -> Iterator[OpenSource]:
+    """The source with its tables; of collections, which command looks at them."""
     from workbench.source import resolve
 
-    if resolve(source["source"]).kind in ("collections", "dump"):
-        raise BadInput(f"{source['source']}: an intent is about tables: run workbench security posture")
-    with opened_source(source) as opened, security_ground(opened, intent) as ground:
-        yield ground
+    named = resolve(source["source"])
+    if named.kind == "dump":
+        raise BadInput(f"{named.spec} holds collections, and an intent is about tables: name their database")
+    if named.kind == "collections":
+        raise BadInput(
+            f"{named.spec} holds collections, and an intent is about tables: "
+            f"run workbench security posture --source {shlex.quote(named.spec)}"
+        )
+    with opened_source(source) as opened:
+        yield opened
+
+
+@contextlib.contextmanager
+def _ground(source: dict[str, Any], intent: Path | None) -> Iterator[Ground]:
+    """The source in a private cluster, and its intent; of one that does not fit, every problem is told."""
+    from workbench.areas.security import IntentError, security_ground
+
+    if intent is not None and (intent.is_dir() or not intent.exists()):
+        what = "is a folder" if intent.is_dir() else "there is no such file"
+        raise BadInput(
+            f"{intent}: {what}: name an intent, as workbench security intent --out FILE writes one"
+        )
+    with _tables_of(source) as opened:
+        try:
+            with security_ground(opened, intent) as ground:
+                yield ground
+        except IntentError as exc:
+            # one line each, as a compiler does
+            click.echo(f"workbench: {as_plain(exc.report)}", err=True)
+            raise SystemExit(exc.exit_status) from exc
 
 
 def _print_proof(proof: SecurityProof) -> None:
@@ -166,16 +248,17 @@ def _print_proof(proof: SecurityProof) -> None:
 
 
 @contextlib.contextmanager
-def _progress(as_json: bool) -> Iterator[Callable[[str, int, int], None]]:
-    console = Console(stderr=True, quiet=as_json)
+def _progress() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar on stderr where that is a terminal, and else nothing."""
+    console = Console(stderr=True)
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TextColumn("{task.completed}/{task.total}"),
         TimeElapsedColumn(),
     )
     tasks: dict[str, TaskID] = {}
-    with Progress(*columns, console=console, transient=True) as progress:
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
 
         def tell(what: str, done: int, of: int) -> None:
             if what not in tasks:

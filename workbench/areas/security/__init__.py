@@ -14,12 +14,14 @@ from workbench.areas.security.ground import (
     proposed_intent,
     security_ground,
 )
+from workbench.areas.security.intent.problems import IntentError
 from workbench.areas.security.intent.writing import write_intent
 from workbench.areas.security.posture import prove_posture, review_mongodb_posture, review_posture
 from workbench.areas.security.proving import SecurityProof, prove_design
 from workbench.areas.security.recording import (
     matrix_picture,
     proof_as_dict,
+    proof_files,
     record_audit,
     record_encryption,
     record_logins,
@@ -52,6 +54,7 @@ __all__ = [
     "Authentication",
     "EncryptionProof",
     "Ground",
+    "IntentError",
     "SecurityProof",
     "Subject",
     "attempt_rows",
@@ -72,6 +75,7 @@ __all__ = [
     "open_subject",
     "part_rows",
     "proof_as_dict",
+    "proof_files",
     "proof_in_words",
     "proposed_intent",
     "prove_audit",

@@ -58,10 +58,15 @@ def record_proof(results: AreaResults, proof: SecurityProof) -> None:
             proof.engine,
             detail=f"{totals['killed']} of {totals['made']} noticed, in {proof.mutants.elapsed_s:.0f} s",
         )
-    results.add_artifact("intent.yaml", write_intent(proof.intent), f"the intent: {proof.intent_from}")
-    results.add_artifact("design.sql", proof.design.script, "the design; may be run again")
-    results.add_artifact("undo.sql", proof.design.undo_script, "takes the design away again")
-    results.add_artifact("attacks.json", as_json(proof_as_dict(proof)), "every attempt and mutant")
+    said = {
+        "intent.yaml": f"the intent: {proof.intent_from}",
+        "design.sql": "the design; may be run again",
+        "undo.sql": "takes the design away again",
+        "attacks.json": "every attempt and mutant",
+    }
+    files = proof_files(proof)
+    for name, described in said.items():
+        results.add_artifact(name, files[name], described)
 
 
 def _record_attacks(results: AreaResults, proof: SecurityProof) -> None:
@@ -162,6 +167,17 @@ def record_logins(results: AreaResults, found: Authentication) -> None:
         )
 
 
+def proof_files(proof: SecurityProof) -> dict[str, str]:
+    """What is taken home, by the name of its file: intent, scripts, the matrix, every attempt and mutant."""
+    return {
+        "intent.yaml": write_intent(proof.intent),
+        "design.sql": proof.design.script,
+        "undo.sql": proof.design.undo_script,
+        "attacks.svg": matrix_picture(proof),
+        "attacks.json": as_json(proof_as_dict(proof)),
+    }
+
+
 def proof_as_dict(proof: SecurityProof) -> dict[str, Any]:
     """The proof as plain data: findings, totals, and every attempt and mutant."""
     return {
@@ -169,7 +185,8 @@ def proof_as_dict(proof: SecurityProof) -> dict[str, Any]:
         "intent_from": proof.intent_from,
         "engine": proof.engine,
         "rows_from": proof.rows_from,
-        **proof.totals,
+        "attacks": proof.totals["attacks"],
+        "mutants": _mutants_as_dict(proof),
         "findings": [finding.as_dict() for finding in proof.findings],
         "residual": attempt_rows(residual(proof.hardened)),
         "left_out": list(proof.hardened.left_out),
@@ -184,3 +201,10 @@ def proof_as_dict(proof: SecurityProof) -> dict[str, Any]:
         ],
         "mutants_tried": [asdict(each) for each in proof.mutants.mutants] if proof.mutants else None,
     }
+
+
+def _mutants_as_dict(proof: SecurityProof) -> dict[str, Any] | None:
+    """How many were made and killed, and the survivors by name."""
+    if proof.mutants is None:
+        return None
+    return {**proof.mutants.totals, "survivors": [each.name for each in proof.mutants.survivors]}
