@@ -218,14 +218,13 @@ def test_rows_that_are_not_there_cannot_be_taken(server: Server, tmp_path: Path)
         pass
 
 
-def test_one_identity_is_not_enough(server: Server, tmp_path: Path) -> None:
-    """Where all rows belong to one identity there is nobody to protect from."""
+def test_a_second_identity_is_made_up_where_all_rows_are_of_one(server: Server, tmp_path: Path) -> None:
+    """Where all rows belong to one identity there is another for the attacks, and the note says so."""
     script = SCRIPT.replace("(2, 'b', 'y'), (3, 'b', 'z')", "(2, 'a', 'y')")
-    with (
-        place_of(server, tmp_path, script) as place,
-        pytest.raises(BadInput, match="has rows of 1 identities: two are needed"),
-    ):
-        identities_of(place, intent_of_notes())
+    with place_of(server, tmp_path, script) as place:
+        found = identities_of(place, intent_of_notes())
+    assert (found.a, found.b) == ("a", "b")
+    assert found.note == '"No ""Good""".notes: rows belong to one identity, so b was made up'
 
 
 def test_a_design_is_applied_to_the_place(shop: Place) -> None:

@@ -42,7 +42,8 @@ def generate_rows(target: Connection, plan: RowPlan, *, progress: Progress | Non
     and foreign keys rest meanwhile; afterwards every foreign key is checked, and rows without their parent
     go. Sequences are set, materialized views refreshed, all is analysed. A table whose constraints could
     not be satisfied stays empty, and so do those that need rows of it: `Filled` says why. A table that has
-    rows already is left as it is. Raises FeatureUnavailable where the role may not let triggers rest.
+    rows already is left as it is, what breaks a foreign key that was never validated included. Raises
+    FeatureUnavailable where the role may not let triggers rest.
     """
     started = time.monotonic()
     tell = progress or (lambda done, of, what: None)
@@ -50,8 +51,9 @@ def generate_rows(target: Connection, plan: RowPlan, *, progress: Progress | Non
     notes: list[str] = []
     with resting(target):
         sql.run(target, ["proof/transaction/operators.sql", "proof/valid_literals.sql"])
-        filled = _fill(target, catalog, plan, tell)
-        removed = orphans_removed(target, catalog)
+        had_rows = {name for name, count in row_counts(target, catalog.base_tables).items() if count}
+        filled = _fill(target, catalog, plan, had_rows, tell)
+        removed = orphans_removed(target, catalog, left=had_rows)
         counts = row_counts(target, catalog.base_tables)
         sequences_set(target, catalog)
         target.execute("drop function pg_temp.workbench_valid_literals(text, text[])")
@@ -93,7 +95,7 @@ def resting(conn: Connection) -> Iterator[None]:
 
 
 def _fill(
-    conn: Connection, catalog: Catalog, plan: RowPlan, tell: Progress
+    conn: Connection, catalog: Catalog, plan: RowPlan, has_rows: set[TableName], tell: Progress
 ) -> dict[TableName, tuple[int, str]]:
     """Of each base table the rows that were wanted, and what stood in their way, "" where nothing did."""
     setting = read_setting(conn, catalog)
@@ -101,7 +103,6 @@ def _fill(
     keys = KeyTables(conn)
     tables = {(table.schema, table.name): table for table in catalog.base_tables}
     order = dependency_order(list(tables.values()))
-    has_rows = {name for name, count in row_counts(conn, list(tables.values())).items() if count}
     found: dict[TableName, tuple[int, str]] = {}
     later: list[tuple[Table, Constraint]] = []
     done: set[TableName] = set(has_rows)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import psycopg2
 from psycopg2 import sql as composed
@@ -34,12 +34,18 @@ def row_counts(conn: Connection, tables: Sequence[Table]) -> dict[TableName, int
     return found
 
 
-def orphans_removed(conn: Connection, catalog: Catalog) -> dict[TableName, str]:
-    """Remove rows that name a parent that is not there, until there are none; by table, what was removed."""
+def orphans_removed(
+    conn: Connection, catalog: Catalog, *, left: Collection[TableName] = ()
+) -> dict[TableName, str]:
+    """Remove rows that name a parent that is not there, until there are none; by table, what was removed.
+
+    The tables *left* keep their rows.
+    """
     removed: dict[TableName, dict[str, int]] = {}
     open_keys = [
         (table, key)
         for table in catalog.base_tables
+        if (table.schema, table.name) not in left
         for key in table.foreign_keys
         if key.references is not None and key.enforced
     ]

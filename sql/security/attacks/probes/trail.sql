@@ -71,7 +71,8 @@ values (1);
 -- statement: change_anywhere
 update {table} t
 set {column} = {expression}
-where {key} = %(key)s;
+where {key} = %(key)s
+    and t.{column}::text is distinct from ({expression})::text;
 
 -- statement: add_copy
 -- a row that is there is inserted again, and so is an update

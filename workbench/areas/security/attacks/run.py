@@ -35,7 +35,7 @@ def run_attacks(
     began = time.monotonic()
     with matrix(target) as made:
         attempts = made.attempts(only=only, progress=progress)
-        left_out = list(made.left_out)
+        left_out = [*target.left_out, *filter(None, [target.identities.note]), *made.left_out]
     left_out += _undecided(attempts)
     attempts += probe_attempts(target, only=probes, left_out=left_out)
     return AttackRun(

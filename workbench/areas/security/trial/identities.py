@@ -9,16 +9,17 @@ from collections.abc import Iterator
 from psycopg2 import sql as composed
 
 from workbench import sql
-from workbench.areas.security.intent.model import Intent, TableName
+from workbench.areas.security.intent.model import Identity, Intent, TableName
 from workbench.areas.security.trial.model import Identities, Place
+from workbench.catalog.model import qualified
 from workbench.errors import BadInput
 
 
 def identities_of(place: Place, intent: Intent) -> Identities:
     """Those two identities that own rows in the most tables, of equals the first in order.
 
-    Of an intent without identities both are empty. Raises BadInput where fewer than two own anything:
-    there would be nobody to protect from.
+    Of an intent without identities both are empty. Where fewer than two own anything the others are made
+    up, and the note says so. Raises BadInput where their type is none of which a value can be made up.
     """
     if intent.identity is None or not intent.owners:
         return Identities("", "")
@@ -29,11 +30,29 @@ def identities_of(place: Place, intent: Intent) -> Identities:
     ).format(composed.SQL(" union all ").join(owned))
     with _onlooker(place) as role, place.server.session(place.base, user=role) as conn:
         found = [row[0] for row in conn.execute(query).fetchall()]
-    if len(found) < 2:
+    if len(found) > 1:
+        return Identities(found[0], found[1])
+    made = [each for each in _made_up(intent.identity) if each not in found][: 2 - len(found)]
+    if not made:
         raise BadInput(
-            f"{place.title} has rows of {len(found)} identities: two are needed to try one on the other's"
+            f"{place.title} has rows of {'one identity' if found else 'no identity'}, and none of type "
+            f"{intent.identity.type} can be made up: two are needed to try one on the other's"
         )
-    return Identities(found[0], found[1])
+    note = (
+        f"{qualified(*intent.identity.table)}: rows belong to {'one identity' if found else 'no identity'}, "
+        f"so {' and '.join(made)} {'was' if len(made) == 1 else 'were'} made up"
+    )
+    return Identities(*(*found, *made), note)
+
+
+def _made_up(identity: Identity) -> tuple[str, ...]:
+    """Three values of the identity's type, none for a type of which nothing is known."""
+    base = identity.type.partition("(")[0]
+    if base in ("smallint", "integer", "bigint", "numeric"):
+        return ("30001", "30002", "30003")
+    if base == "uuid":
+        return tuple(f"00000000-0000-4000-8000-00000000000{digit}" for digit in "abc")
+    return ("a", "b", "c") if base in ("text", "character varying", "citext") else ()
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from workbench.areas.security.design.model import Design
-from workbench.areas.security.intent.model import Intent
+from workbench.areas.security.intent.model import Intent, RoleIntent
 from workbench.catalog.model import Catalog
 from workbench.engines.postgres import Connection, Server
 
@@ -38,10 +38,14 @@ class Place:
 
 @dataclass(frozen=True)
 class Identities:
-    """Two identities with rows of their own, *a* and *b*, as text in the intent's type."""
+    """Two identities with rows of their own, *a* and *b*, as text in the intent's type.
+
+    *note* says which of them own nothing in the source and were made up.
+    """
 
     a: str
     b: str
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,8 @@ class Target:
 
     *assume* makes a fresh connection act for an identity (None: for nobody), the way the design under
     attack wants it. *design* is None for the naive one. *superuser* roles and owners are in *roles*, too.
+    *settings* are those in which a session itself says for whom it acts; *by_role* says that the name of
+    its role does. *left_out* says what cannot be tried, one line each.
     """
 
     place: Place
@@ -59,6 +65,17 @@ class Target:
     identities: Identities
     assume: Callable[[Connection, str | None], None] = field(repr=False)
     name: str = "hardened"
+    settings: tuple[str, ...] = ()
+    by_role: bool = False
+    left_out: tuple[str, ...] = ()
+
+    def acts_for(self, role: RoleIntent) -> tuple[str, ...]:
+        """For whom sessions of *role* act in turn: for nobody (""), and for identity A."""
+        if role.identified != "token":
+            return ("",)
+        if self.by_role:
+            return ("A",) if role.name == self.identities.a else ()
+        return ("", "A")
 
     def connect(self, role: str, identity: str | None = None) -> Connection:
         """A new autocommit connection of *role* that acts for *identity*."""

@@ -6,6 +6,7 @@ import contextlib
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -17,8 +18,8 @@ from workbench.areas.security.trial.moving import dumped, force, given_back, pre
 from workbench.areas.security.trial.surface import add_surface
 from workbench.catalog.reflect import reflect
 from workbench.engines.postgres import Connection, Server, private_cluster
-from workbench.errors import BadInput
-from workbench.proof.rows import described, generate_rows, plan_rows
+from workbench.proof.rows import Filled, described, generate_rows, plan_rows
+from workbench.proof.rows.validation import row_counts
 from workbench.source import OpenSource
 
 DEPLOYER = "wb_deployer"
@@ -48,9 +49,9 @@ def security_place(
     once the copy stands. The roles that the source's objects name are there, without login and without
     rights; of owners and privileges nothing is kept, policies and row security are. Of the example the
     built-in schema audit is left out, and the surface (schema shop_api) added. *rows* are by default those
-    of the source, and generated where it has none; generated ones are drawn from the catalog alone, never
-    from a named database's statistics. Raises SourceError where the source cannot be copied, BadInput for
-    *rows* that it does not have.
+    of the source, and generated for each table that has none, so that it can be attacked; generated ones
+    are drawn from the catalog alone, never from a named database's statistics. Raises SourceError where the
+    source cannot be copied, BadInput for *rows* that it does not have.
 
     With *as_found* the source's roles have their owners' and granted rights back (of a named database
     also whether they log in, bypass row security and are members of one another), none more than that: so
@@ -69,7 +70,8 @@ def security_place(
                 with server.scratch_database(label="place") as base:
                     prepared_base(server, base, DEPLOYER, dump)
                     restored(server, base, DEPLOYER, dump)
-                    rows_from = _filled(server, base, dump.has_rows, opened)
+                    fill_empty = rows != "as they are" and opened.source.kind != "example"
+                    rows_from = _filled(server, base, dump.has_rows, opened, fill_empty=fill_empty)
                     if as_found:
                         given_back(server, base, dump)
                     with server.session() as conn:
@@ -98,22 +100,37 @@ def place_copy(place: Place, label: str) -> Iterator[str]:
         yield name
 
 
-def _filled(server: Server, base: str, has_rows: bool, opened: OpenSource) -> str:
-    """Where the rows come from; generates them where there are none, and analyses."""
+def _filled(server: Server, base: str, has_rows: bool, opened: OpenSource, *, fill_empty: bool) -> str:
+    """Where the rows come from; generates them for the tables that have none, and analyses."""
+    title, seed = opened.source.title, opened.options.seed
     with server.session(base, user=DEPLOYER) as conn:
         if opened.source.kind == "example":
             add_surface(conn)
-        if has_rows:
+        if has_rows and not fill_empty:
             conn.execute("analyze")
             if opened.source.kind == "example":
-                return f"the example's generator, scale {opened.options.scale:g}, seed {opened.options.seed}"
-            return f"{opened.source.title}, as they are"
-        plan = plan_rows(reflect(conn), rows=_GENERATED_ROWS, seed=opened.options.seed)
+                return f"the example's generator, scale {opened.options.scale:g}, seed {seed}"
+            return f"{title}, as they are"
+        catalog = reflect(conn)
+        plan = plan_rows(catalog, rows=_GENERATED_ROWS, seed=seed)
+        if has_rows:
+            counts = row_counts(conn, catalog.base_tables)
+            plan = replace(plan, rows={name: n for name, n in plan.rows.items() if not counts[name]})
         with _triggers_may_rest(server):
             filled = generate_rows(conn, plan)
-    if not filled.rows:
-        raise BadInput(f"{opened.source.title}: no table could be given rows: {described(filled)}")
-    return f"generated from the structure, seed {opened.options.seed}: {described(filled)}"
+    if has_rows:
+        return f"{title}, as they are{_added(filled, seed)}"
+    if not filled.tables:
+        return "none, for there are no tables"
+    return f"generated from the structure, seed {seed}: {described(filled)}"
+
+
+def _added(filled: Filled, seed: int) -> str:
+    """What became of the tables that the source has no rows of, in words; nothing where there are none."""
+    made = [each for each in filled.tables if each.wanted and each.rows]
+    bare = [each.qualified for each in filled.empty]
+    said = f"; generated, with seed {seed}, for {len(made)} tables that had none" if made else ""
+    return said + (f"; {', '.join(bare[:5])}{' and more' if bare[5:] else ''} stayed empty" if bare else "")
 
 
 @contextlib.contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from psycopg2 import sql
@@ -45,7 +45,8 @@ class Change:
 def find_change(session: Session, table: Table, *, of_key: bool = False) -> Change | None:
     """A change that a superuser can make in *table*, of a column outside of the key or in it; undone again.
 
-    None where there is no row, no primary key, or no change that its constraints and triggers allow.
+    Columns that the trail leaves out are not changed, for that is to leave no entry. None where there is no
+    row, no primary key, or no change that its constraints and triggers allow.
     """
     if table.primary_key is None:
         return None
@@ -54,7 +55,7 @@ def find_change(session: Session, table: Table, *, of_key: bool = False) -> Chan
     key = session.send(statement("trail.first_key", key=names(keys, "t"), table=name)).value
     if key is None:
         return None
-    for column in _candidates(table, keys, of_key=of_key):
+    for column in _candidates(table, keys, _omitted(session, table), of_key=of_key):
         for expression in _expressions(column):
             change = Change(table, key, column.name, expression)
             sent = change.send(session)
@@ -65,12 +66,30 @@ def find_change(session: Session, table: Table, *, of_key: bool = False) -> Chan
     return None
 
 
-def _candidates(table: Table, keys: tuple[str, ...], *, of_key: bool) -> list[Column]:
+def _omitted(session: Session, table: Table) -> set[str]:
+    """The columns of *table*, or of the table that it is a partition of, that no trail is to speak of."""
+    while table.partition_of is not None:
+        table = session.target.place.catalog.table(*table.partition_of)
+    return {
+        column
+        for label in session.target.intent.labels
+        if label.audited == "omitted"
+        for schema, name, column in label.columns
+        if (schema, name) == (table.schema, table.name)
+    }
+
+
+def _candidates(
+    table: Table, keys: tuple[str, ...], omitted: Collection[str], *, of_key: bool
+) -> list[Column]:
     foreign = {name for key in table.foreign_keys for name in key.columns}
     found = [
         column
         for column in table.columns
-        if (column.name in keys) == of_key and not column.generated and column.identity != "always"
+        if (column.name in keys) == of_key
+        and column.name not in omitted
+        and not column.generated
+        and column.identity != "always"
     ]
     order = {"boolean": 0, **dict.fromkeys(_TEXTS, 1), **dict.fromkeys(_NUMBERS, 2)}
     return sorted(
@@ -95,7 +114,7 @@ def _expressions(column: Column) -> Iterator[sql.Composable]:
     elif kind == "uuid":
         yield sql.SQL("pg_catalog.gen_random_uuid()")
     if column.nullable:
-        yield sql.SQL("case when {} is null then {} else null end").format(name, name)
+        yield sql.SQL("null")
     if column.enum_labels:
         for label in column.enum_labels[:2]:
             yield sql.Literal(label)

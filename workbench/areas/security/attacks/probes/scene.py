@@ -236,9 +236,20 @@ class Scene:
         )
 
     def needed_columns(self, owned: Owned) -> tuple[Column, ...]:
-        """The columns that an insert must name: not null, without a default, and the owner's."""
+        """The columns that an insert must name: not null, without a default, the owner's.
+
+        And those that a check compares with one of these, for a default would fit the copied value badly.
+        """
         owner = self.intent.owners[owned.name]
         kept = {owner.column, *owner.columns}
+        stored = [each for each in owned.table.columns if not each.generated and not each.identity]
+        needed = {each.name for each in stored if not each.nullable and each.default is None} | kept
+        if self.app is not None and any(
+            rule.columns is None for rule in self.may(self.app.name, owned.name, "insert")
+        ):
+            for check in owned.table.constraints:
+                if check.kind == "check" and needed & set(check.columns):
+                    kept |= set(check.columns)
         return tuple(
             column
             for column in owned.table.columns
