@@ -5,6 +5,7 @@ select
     r.rolcanlogin as login,
     r.rolinherit as inherit,
     r.rolbypassrls as bypass,
+    r.rolsuper as superuser,
     array(
         select g.rolname::text
         from pg_catalog.pg_auth_members m

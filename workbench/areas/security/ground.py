@@ -5,18 +5,20 @@ from __future__ import annotations
 import atexit
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from workbench.areas.security.access.model import AccessFacts
 from workbench.areas.security.access.reading import access_facts
 from workbench.areas.security.attacks.naive import naive
 from workbench.areas.security.design.hardening import hardened
 from workbench.areas.security.intent.deriving import derive_intent
 from workbench.areas.security.intent.model import Intent
 from workbench.areas.security.intent.reading import example_intent, read_intent
-from workbench.areas.security.trial import security_place
+from workbench.areas.security.trial import bring_existing_roles, security_place
 from workbench.areas.security.trial.model import Place, Target
 from workbench.catalog.reflect import reflect
+from workbench.script.roles import MARK
 from workbench.source import OpenSource
 
 
@@ -70,6 +72,7 @@ def security_ground(opened: OpenSource, intent: str | Path | None = None) -> Ite
     with contextlib.ExitStack() as held:
         place = held.enter_context(security_place(opened))
         declared, origin = intent_of(opened, place, intent)
+        bring_existing_roles(place, opened, declared)
         with contextlib.ExitStack() as targets:
             yield Ground(opened, place, declared, origin, targets)
 
@@ -95,4 +98,20 @@ def intent_of(opened: OpenSource, place: Place, intent: str | Path | None) -> tu
 
 def proposed_intent(opened: OpenSource) -> Intent:
     """An intent as a starting point: what the roles of *opened* may do now, with guesses marked."""
-    return derive_intent(reflect(opened.connection), access_facts(opened.connection))
+    facts = access_facts(opened.connection)
+    if opened.load is not None:
+        facts = _of_script(facts, opened.load.role)
+    return derive_intent(reflect(opened.connection), facts)
+
+
+def _of_script(facts: AccessFacts, loader: str) -> AccessFacts:
+    """A script's roles, which on the engine log in nowhere and are the *loader*'s: logins but for groups."""
+    memberships = tuple(
+        each for each in facts.memberships if not {each.role, each.member} & {loader, f"{loader}_creators"}
+    )
+    groups = {each.role for each in memberships}
+    roles = tuple(
+        replace(each, comment="", login=each.name not in groups) if each.comment == MARK else each
+        for each in facts.roles
+    )
+    return replace(facts, memberships=memberships, roles=roles)

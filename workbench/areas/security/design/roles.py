@@ -71,11 +71,13 @@ def membership_parts(draft: Draft) -> Iterator[Part]:
             leave = render("membership_undo", **names)
             # a role that is dropped takes its memberships along; another database may still need it
             lasting = role.existing and draft.intent_role(above).existing
+            if lasting and _was_member(draft, above, role.name):
+                continue  # both are used as they are, and the deployer may have no say in them
             yield Part(
                 "membership",
                 f"{role.name} in {above}",
                 join,
-                leave if lasting and not _was_member(draft, above, role.name) else "",
+                leave if lasting else "",
                 "Inherits the rules of the intent",
                 role=role.name,
                 mutations=(Mutation("membership dropped", leave, join), *_widened(draft, role)),

@@ -42,6 +42,7 @@ from workbench.catalog.model import Catalog, Table, qualified, quoted
 _READS_ALL = ("pg_read_all_data", ("select",))
 _WRITES_ALL = ("pg_write_all_data", ("insert", "update", "delete"))
 _SCRATCH = re.compile(r"wb_")  # a database of the workbench itself
+_LOADER = re.compile(r"wb_script_[0-9a-f]+$")
 
 
 def derive_intent(catalog: Catalog, facts: AccessFacts) -> Intent:
@@ -183,7 +184,7 @@ class _Found:
         )
         limit = role.connection_limit if role.login and role.connection_limit >= 0 else None
         kind: RoleKind = "login" if role.login else "group"
-        return RoleIntent(role.name, kind, role.comment, inherits, connection_limit=limit)
+        return RoleIntent(role.name, kind, role.comment, inherits, existing=True, connection_limit=limit)
 
     def _ownership(self) -> tuple[Ownership, dict[tuple[str, str, str, str], Reach | None]]:
         """Whose rows, by policies and by foreign keys; and what each policy says."""
@@ -310,13 +311,14 @@ class _Found:
         ]
 
     def _notes(self, ownership: Ownership, owner: str) -> dict[tuple[str, ...], str]:
-        owners = sorted({each.owner for each in self.facts.relations})
-        found: dict[tuple[str, ...], str] = {
-            ("role", owner): f"Guessed: the tables belong to {', '.join(map(quoted, owners))} today."
-        }
+        found: dict[tuple[str, ...], str] = {}
+        # a script's tables are those of a role that is made for its run alone
+        owners = sorted({each.owner for each in self.facts.relations if not _LOADER.match(each.owner)})
+        if owners:
+            found["role", owner] = f"Guessed: the tables belong to {', '.join(map(quoted, owners))} today."
         for role in self.grantees:
             fact = self.facts.roles_by_name[role]
-            notes = ["In the cluster already: say existing: true where it is to be used as it is."]
+            notes = ["In the cluster already, so it is used as it is."]
             if fact.bypass_row_security:
                 notes.append("It bypasses row security, which no rule binds: take BYPASSRLS from it.")
             if fact.create_role:

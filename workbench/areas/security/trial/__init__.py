@@ -1,5 +1,6 @@
 """A private cluster in which a design is applied and attacked, for roles belong to a whole cluster."""
 
+from workbench.areas.security.trial.existing import bring_existing_roles
 from workbench.areas.security.trial.identities import identities_of
 from workbench.areas.security.trial.live import found
 from workbench.areas.security.trial.model import Identities, Place, Target
@@ -10,6 +11,7 @@ __all__ = [
     "Identities",
     "Place",
     "Target",
+    "bring_existing_roles",
     "found",
     "identities_of",
     "place_copy",
