@@ -88,6 +88,14 @@ create schema access authorization wp_owner;
 grant usage on schema "app data", access to wp_app, wp_report, wp_editor;
 alter default privileges for role wp_owner revoke execute on functions from public;
 alter default privileges for role wp_deployer revoke execute on functions from public;
+alter default privileges for role wp_owner revoke usage on types from public;
+alter default privileges for role wp_deployer revoke usage on types from public;
+do $$
+begin
+    execute format('revoke all on database %I from public', current_database());
+    execute format('grant connect on database %I to wp_app, wp_report, wp_editor', current_database());
+end
+$$;
 set role wp_owner;
 create table access.token_key (key text not null);
 insert into access.token_key values ('a key of the test');
@@ -432,7 +440,7 @@ TRAIL_HOLES = {
     "30": "grant usage on schema audit to wp_app; grant insert on audit.log to wp_app",
     "31": """
         grant usage on schema audit to wp_report;
-        grant execute on function audit.record_row() to wp_report
+        grant execute on all functions in schema audit to wp_report
     """,
     "32": 'drop trigger audit_insert on "app data".items',
     "33": 'alter table "app data".items enable trigger audit_update',

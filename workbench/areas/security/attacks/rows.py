@@ -85,7 +85,9 @@ def read_rows(
             samples = reading.samples(table)
         if not samples and table.kind != "view":
             left_out.append(f"{table.qualified}: holds no row, so only the rights to it were tried")
-        found[name] = TableRows(table, samples, _key(table), _deciding(intent, table), name in with_children)
+        found[name] = TableRows(
+            table, samples, key_of(table), _deciding(intent, table), name in with_children
+        )
     return found, left_out
 
 
@@ -101,34 +103,13 @@ class _Reading:
         owner = self.intent.owners.get(table)
         return 0 if owner is None or owner.parent is None else 1 + self.depth(owner.parent)
 
-    def owner(self, table: TableName, alias: str = "t") -> composed.Composable:
-        """To whom a row belongs, as text."""
-        owner = self.intent.owners[table]
-        if owner.column is not None:
-            return composed.SQL("{}::text").format(composed.Identifier(alias, owner.column))
-        assert owner.parent is not None
-        above = alias + "p"
-        pairs = zip(owner.parent_columns, owner.columns, strict=True)
-        same = composed.SQL(" and ").join(
-            composed.SQL("{} = {}").format(
-                composed.Identifier(above, theirs), composed.Identifier(alias, ours)
-            )
-            for theirs, ours in pairs
-        )
-        return composed.SQL("(select {} from {} as {} where {})").format(
-            self.owner(owner.parent, above),
-            composed.Identifier(*owner.parent),
-            composed.Identifier(above),
-            same,
-        )
-
     def samples(self, table: Table) -> tuple[Sample, ...]:
         name = (table.schema, table.name)
         conditions = conditions_of(self.intent, name)
         whose: composed.Composable = composed.Literal("any")
         preferred: composed.Composable = composed.Literal(False)
         if name in self.intent.owners:
-            owner = self.owner(name)
+            owner = owner_of_row(self.intent, name)
             whose = composed.SQL(
                 "case when {owner} is null then 'unowned' when {owner} = {a} then 'own' else 'other' end"
             ).format(owner=owner, a=composed.Literal(self.identities.a))
@@ -185,7 +166,7 @@ class _Reading:
             for each in table.columns
             if not each.generated
         }
-        for column in _unique_columns(table):
+        for column in unique_columns(table):
             if column.name in changed or column.name not in values:
                 continue
             if column.default or column.identity:
@@ -229,6 +210,26 @@ class _Reading:
         }
 
 
+def owner_of_row(intent: Intent, table: TableName, alias: str = "t") -> composed.Composable:
+    """To whom the row *alias* of *table* belongs, as text; a superuser asks."""
+    owner = intent.owners[table]
+    if owner.column is not None:
+        return composed.SQL("{}::text").format(composed.Identifier(alias, owner.column))
+    assert owner.parent is not None
+    above = alias + "p"
+    pairs = zip(owner.parent_columns, owner.columns, strict=True)
+    same = composed.SQL(" and ").join(
+        composed.SQL("{} = {}").format(composed.Identifier(above, theirs), composed.Identifier(alias, ours))
+        for theirs, ours in pairs
+    )
+    return composed.SQL("(select {} from {} as {} where {})").format(
+        owner_of_row(intent, owner.parent, above),
+        composed.Identifier(*owner.parent),
+        composed.Identifier(above),
+        same,
+    )
+
+
 def _deciding(intent: Intent, table: Table) -> frozenset[str]:
     name = (table.schema, table.name)
     owner = intent.owners.get(name)
@@ -242,7 +243,7 @@ def _deciding(intent: Intent, table: Table) -> frozenset[str]:
     )
 
 
-def _unique_columns(table: Table) -> list[Column]:
+def unique_columns(table: Table) -> list[Column]:
     """The columns of keys, those behind expressions too, that refer to no other table."""
     keys = [each.columns for each in table.constraints if each.kind in ("primary key", "unique")]
     words = [set(re.findall(r"\w+", key)) for each in table.indexes if each.unique for key in each.keys]
@@ -265,7 +266,7 @@ def _unused(table: Table, column: Column, old: str | None, number: int) -> compo
     return composed.Literal(old)
 
 
-def _key(table: Table) -> tuple[str, ...]:
+def key_of(table: Table) -> tuple[str, ...]:
     """The primary key, else the first unique columns that are never null."""
     if table.primary_key is not None:
         return table.primary_key.columns

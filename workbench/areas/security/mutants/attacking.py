@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 
 from workbench.areas.security.attacks.cases import Case
 from workbench.areas.security.attacks.matrix import Matrix, matrix
@@ -11,32 +12,34 @@ from workbench.areas.security.attacks.model import Attempt
 from workbench.areas.security.attacks.probes import probe_attempts
 from workbench.areas.security.attacks.probes.catalogue import PROBES
 from workbench.areas.security.attacks.probes.scene import Scene
-from workbench.areas.security.attacks.uninvited import uninvited_attempts
+from workbench.areas.security.attacks.probes.valid_writes import ValidWrites, valid_writes
 from workbench.areas.security.design.model import Mutation, Part, PartKind
 from workbench.areas.security.intent.model import Intent
 from workbench.areas.security.mutants.proving import Attack
 from workbench.areas.security.trial.model import Target
 
 Picks = Callable[[Case], bool]
+_WRITES = ("W1", "W2", "W3")
 _FIRST: dict[PartKind, tuple[str, ...]] = {
+    "role": ("X6", "5", "20"),
     "membership": ("20",),
-    "schema": ("19", "18", "21"),
-    "revoke": ("31", "18", "19", "24", "30"),
-    "grant": ("19", "21", "23"),
-    "default privilege": ("22",),
-    "force row security": ("5",),
-    "policy": ("2", "3"),
+    "ownership": ("X1", "X4", "23", "21", "19", "U3"),
+    "schema": ("19", "18", "21", *_WRITES, "31"),
+    "revoke": ("31", "18", "U1", "U2", "U3", "19", "24", "30", "23"),
+    "grant": (*_WRITES, "U5", "19", "21", "23", "36"),
+    "default privilege": ("U4", "22"),
+    "row security": ("16",),
+    "force row security": ("5", "16"),
+    "policy": (*_WRITES, "U6", "2", "3"),
     "tenant key": ("12", "13"),
     "view": ("7",),
-    "function": ("18", "19", "36", "30"),
-    "token": ("4", "1"),
+    "function": ("18", *_WRITES, "19", "36", "30", "U3"),
+    "token": ("X5", "4", "U5", "1"),
     "trigger": ("32", "36", "34", "39", "30"),
-    "audit": ("30", "36"),
+    "audit": ("30", "31", "36", "40"),
 }
-
-_UNINVITED: frozenset[PartKind] = frozenset(
-    {"revoke", "default privilege", "token", "function", "schema", "policy"}
-)
+_TABLE_OPERATIONS = ("select", "insert", "update", "delete", "truncate")
+_DEAR = ("40",)  # it copies the database
 
 
 @contextlib.contextmanager
@@ -47,39 +50,50 @@ def attacks_on(target: Target) -> Iterator[Attack]:
     """
     with matrix(target) as made:
 
+        @cache
+        def writes() -> ValidWrites:
+            return valid_writes(target)
+
         def attack(part: Part | None, mutation: Mutation | None) -> Iterator[Attempt]:
-            del mutation
-            if part is None:
+            if part is None or mutation is None:
+                writes()
                 yield from made.attempts()
                 yield from probe_attempts(target)
-                yield from uninvited_attempts(target)
                 return
             with target.place.server.session(target.database) as conn:
-                yield from _near_then_far(target, made, part, Scene(target, conn))
+                scene = Scene(target, conn, known_writes=writes())
+                yield from _near_then_far(target, made, part, mutation, scene)
 
         yield attack
 
 
-def _near_then_far(target: Target, made: Matrix, part: Part, scene: Scene) -> Iterator[Attempt]:
-    """The cases of the part's table by the roles concerned, the probes of its kind, then all the others."""
-    near, far = _circles(target.intent, part)
+def _near_then_far(
+    target: Target, made: Matrix, part: Part, mutation: Mutation, scene: Scene
+) -> Iterator[Attempt]:
+    """The cases of the part's table by the roles concerned, the probes of its kind, then all the others.
+
+    A probe that copies the database comes last.
+    """
+    near, far = _circles(target.intent, part, mutation)
     first = _FIRST.get(part.kind, ())
     done: list[Picks] = []
     for wanted in near:
         yield from made.attempts(only=_but(wanted, tuple(done)))
         done.append(wanted)
-    if part.kind in _UNINVITED:
-        yield from uninvited_attempts(target)
-    yield from _probes(scene, first)
+    if part.table is not None:  # what hangs on the table's own writes, then on those of the others
+        scene.only_table = part.table
+        yield from _probes(scene, [each for each in first if each in _WRITES])
+        scene.only_table = None
+    yield from _probes(scene, [each for each in first if each not in _DEAR])
     for wanted in far:
         yield from made.attempts(only=_but(wanted, tuple(done)))
         done.append(wanted)
-    yield from _probes(scene, tuple(each.number for each in PROBES if each.number not in first))
-    if part.kind not in _UNINVITED:
-        yield from uninvited_attempts(target)
+    others = [each.number for each in PROBES if each.number not in first]
+    yield from _probes(scene, [each for each in others if each not in _DEAR])
+    yield from _probes(scene, _DEAR)
 
 
-def _circles(intent: Intent, part: Part) -> tuple[list[Picks], list[Picks]]:
+def _circles(intent: Intent, part: Part, mutation: Mutation) -> tuple[list[Picks], list[Picks]]:
     """Which cases come before the probes and which after them; the last holds all."""
     heirs = frozenset(
         each.name for each in intent.roles if part.role and part.role in intent.lineages[each.name]
@@ -92,7 +106,13 @@ def _circles(intent: Intent, part: Part) -> tuple[list[Picks], list[Picks]]:
         near = [lambda case: case.table == part.table]
         if heirs:
             near.insert(0, lambda case: case.table == part.table and case.role in heirs)
-    elif heirs and part.kind in ("grant", "membership"):
+        operation = mutation.name.partition(" ")[0]
+        if heirs and operation in _TABLE_OPERATIONS:
+            near.insert(
+                0,
+                lambda case: case.table == part.table and case.role in heirs and case.operation == operation,
+            )
+    elif heirs and part.kind in ("grant", "membership", "role"):
         near = [lambda case: case.role in heirs]
     return near, far
 

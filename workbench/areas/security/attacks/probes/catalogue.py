@@ -18,7 +18,9 @@ from workbench.areas.security.attacks.probes import (
     tampering,
     tokens,
     trail,
+    uninvited,
     views,
+    working,
 )
 from workbench.areas.security.attacks.probes.scene import Owned, Scene
 
@@ -123,4 +125,13 @@ PROBES: tuple[Probe, ...] = (
     Probe("X11", "pg_dump", tenant=extras.dumps),
     Probe("X12", "Event triggers, slots and channels", anybody=extras.event_triggers),
     Probe("X13", "A foreign key to hidden rows", tenant=extras.hidden_references),
+    Probe("U1", "A login of no rule", anybody=uninvited.strangers),
+    Probe("U2", "Temporary tables", anybody=uninvited.temporary_tables),
+    Probe("U3", "Routines that no rule needs", anybody=uninvited.routines),
+    Probe("U4", "Functions and types made later", anybody=uninvited.made_later),
+    Probe("U5", "Tokens of others", anybody=uninvited.tokens),
+    Probe("U6", "Own rows handed over unread", anybody=uninvited.handed_over),
+    Probe("W1", "Valid rows are inserted", anybody=working.inserted),
+    Probe("W2", "Columns are changed", anybody=working.changed),
+    Probe("W3", "Rows are deleted", anybody=working.deleted),
 )

@@ -11,6 +11,7 @@ from typing import Any
 from psycopg2 import sql
 
 from workbench.areas.security.attacks.probes.running import Session, statement
+from workbench.areas.security.attacks.probes.valid_writes import ValidWrites, valid_writes
 from workbench.areas.security.intent.model import Intent, Operation, RoleIntent, Rule, TableName
 from workbench.areas.security.trial.model import Target
 from workbench.catalog.model import Catalog, Column, Constraint, Table
@@ -81,6 +82,8 @@ class Scene:
     conn: Connection  # a superuser's
     left_out: list[str] = field(default_factory=list)
     changes: list[Any] | None = None  # what `trail` found that may be changed
+    known_writes: ValidWrites | None = None  # found on the whole design, where this one is broken
+    only_table: TableName | None = None  # of the valid writes those to it alone
 
     @property
     def intent(self) -> Intent:
@@ -98,6 +101,14 @@ class Scene:
         finally:
             if self.conn.closed:
                 self.conn = server.connect(self.target.database)
+
+    @cached_property
+    def valid_writes(self) -> ValidWrites:
+        """The writes that the intent allows and the tables accept."""
+        return self.known_writes or valid_writes(self.target)
+
+    def concerns(self, table: TableName) -> bool:
+        return self.only_table in (None, table)
 
     @cached_property
     def catalog(self) -> Catalog:

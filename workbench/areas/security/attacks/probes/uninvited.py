@@ -12,7 +12,15 @@ from psycopg2 import sql as composed
 
 from workbench.areas.security.attacks.model import Attempt, Declared
 from workbench.areas.security.attacks.naive import protected_table
-from workbench.areas.security.attacks.probes.running import Sent, attacking, attempt, staged, statement
+from workbench.areas.security.attacks.probes.running import (
+    WRITTEN_BY_NOBODY,
+    Sent,
+    attacking,
+    attempt,
+    staged,
+    statement,
+)
+from workbench.areas.security.attacks.probes.scene import Scene
 from workbench.areas.security.design.text import keeper_name
 from workbench.areas.security.design.tokens import SETTING, TokenKey, install_token_key, new_key, sign_token
 from workbench.areas.security.intent.model import RoleIntent
@@ -23,27 +31,47 @@ from workbench.engines.postgres import Connection
 _CLOSED = tuple(f"permission denied for {each}" for each in ("function", "procedure", "schema"))
 
 
-def uninvited_attempts(target: Target) -> Iterator[Attempt]:
-    """Attempts of whoever has no rule at all to it, each taken back.
+def strangers(scene: Scene) -> Iterator[Attempt]:
+    """U1: a login that the intent does not know."""
+    return _stranger(scene.target)
 
-    ``U1`` a login that the intent does not know, ``U2`` temporary tables, ``U3`` routines that no rule
-    needs, ``U4`` functions and types that an owner makes later, ``U5`` tokens that are genuine and not for
-    this role, database or time; of a target without tokens they are left out. ``U6`` are own rows handed
-    to another by an UPDATE that reads no column, to which no SELECT policy applies (manual, CREATE POLICY).
-    """
-    yield from _stranger(target)
-    logins = tuple(each for each in target.intent.roles if each.kind == "login")
-    for role in logins:
-        with attacking(target, role.name) as session:
+
+def temporary_tables(scene: Scene) -> Iterator[Attempt]:
+    """U2: a temporary table, by each login."""
+    for role in _logins(scene.target):
+        with attacking(scene.target, role.name) as session:
             sent = session.run("uninvited.temporary")
         yield attempt(
             "U2", "a temporary table", role.name, sent, reached=sent.accepted, identity="", operation="create"
         )
-    yield from _routines(target, logins)
-    yield from _made_later(target, logins)
-    yield from _tokens(target, logins)
-    for role in logins:
-        yield from _handed_over(target, role.name)
+
+
+def routines(scene: Scene) -> Iterator[Attempt]:
+    """U3: routines that no rule needs."""
+    return _routines(scene.target, _logins(scene.target))
+
+
+def made_later(scene: Scene) -> Iterator[Attempt]:
+    """U4: functions and types that an owner makes later."""
+    return _made_later(scene.target, _logins(scene.target))
+
+
+def tokens(scene: Scene) -> Iterator[Attempt]:
+    """U5: tokens that are genuine and not for this role, database or time; none without tokens."""
+    return _tokens(scene.target, _logins(scene.target))
+
+
+def handed_over(scene: Scene) -> Iterator[Attempt]:
+    """U6: own rows handed to another by an UPDATE that reads no column.
+
+    No SELECT policy applies to it (manual, CREATE POLICY).
+    """
+    for role in _logins(scene.target):
+        yield from _handed_over(scene.target, role.name)
+
+
+def _logins(target: Target) -> tuple[RoleIntent, ...]:
+    return tuple(each for each in target.intent.roles if each.kind == "login")
 
 
 def _handed_over(target: Target, role: str) -> Iterator[Attempt]:
@@ -74,6 +102,7 @@ def _handed_over(target: Target, role: str) -> Iterator[Attempt]:
             operation="update",
             row="own",
             rows=sent.rowcount if sent.accepted else None,
+            expected=WRITTEN_BY_NOBODY,
         )
 
 
