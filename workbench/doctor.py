@@ -85,6 +85,8 @@ def _programs() -> list[Observation]:
 def _features(server: Server) -> list[Observation]:
     how = "apt-get install postgresql-contrib, then WORKBENCH_POSTGRES_BIN=/usr/lib/postgresql/<version>/bin"
     crypto = {"pgcrypto", "uuid-ossp"} & server.extension_names
+    with_pgcrypto = next((each for each in installed_binaries() if "pgcrypto" in each.extension_names), None)
+    with_tls = next((each for each in installed_binaries() if _built_with(each, "openssl")), None)
     return [
         Observation(
             "pgcrypto and uuid-ossp",
@@ -92,25 +94,50 @@ def _features(server: Server) -> list[Observation]:
             len(crypto) == 2,
             ""
             if len(crypto) == 2
-            else "files that use them are reviewed with stand-ins: encryption by pgcrypto is not tried",
+            else f"files that use them are reviewed with stand-ins; {_pitfalls(with_pgcrypto)}",
             "" if len(crypto) == 2 else how,
         ),
-        _build_option(server, "TLS", "openssl", "connections by TLS are not tried", how),
+        _build_option(
+            server,
+            "TLS",
+            "openssl",
+            f"sources are loaded without TLS; logins over it are tried on {_named(with_tls)}"
+            if with_tls
+            else "logins over TLS are not tried",
+            how,
+        ),
         _build_option(server, "ICU collations", "icu", "schemas with ICU collations do not load", how),
     ]
 
 
 def _build_option(server: Server, what: str, option: str, unproved: str, how: str) -> Observation:
-    configured = subprocess.run(
-        [server.binaries.path("pg_config"), "--configure"], capture_output=True, text=True, check=True
-    ).stdout
-    built_in = f"--with-{option}" in configured or f"--with-ssl={option}" in configured
+    built_in = _built_with(server.binaries, option)
     return Observation(
         what,
         "built in" if built_in else "the engine is built without",
         built_in,
         *(() if built_in else (unproved, how)),
     )
+
+
+def _built_with(binaries: Binaries, option: str) -> bool:
+    try:
+        configured = subprocess.run(
+            [binaries.path("pg_config"), "--configure"], capture_output=True, text=True, check=True
+        ).stdout
+    except (EngineError, subprocess.SubprocessError):
+        return False
+    return f"--with-{option}" in configured or f"--with-ssl={option}" in configured
+
+
+def _pitfalls(found: Binaries | None) -> str:
+    if found is None:
+        return "what becomes of a key in pgcrypto is not tried"
+    return f"what becomes of a key in pgcrypto is tried on {_named(found)}"
+
+
+def _named(found: Binaries) -> str:
+    return f"PostgreSQL {found.version}, {found.origin}"
 
 
 def _browser() -> Observation:
