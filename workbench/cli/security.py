@@ -95,10 +95,17 @@ def _is_there(out: Path) -> OutputError:
 @intent_option
 @click.option("--undo", is_flag=True, help="Print the script that takes the design away again.")
 def security_design(intent: Path | None, undo: bool, **source: Any) -> None:
-    """Print the script of roles, privileges, row security, tokens and audit that an intent asks for."""
-    with _ground(source, intent) as ground:
-        design = ground.hardened.design
-    assert design is not None
+    """Print the script of roles, privileges, row security, tokens and audit that an intent asks for.
+
+    It takes owners, privileges and policies of the source into account, may be run again, and is one
+    transaction. Nothing of a named database is changed; whoever runs it needs no superuser.
+    """
+    from workbench.areas.security import scripted_design
+
+    if intent is not None:
+        _require_intent(intent)
+    with _tables_of(source) as opened, _every_problem():
+        design = scripted_design(opened, intent)
     click.echo(design.undo_script if undo else design.script, nl=False)
     for remark in design.remarks:
         click.echo(f"workbench: {as_plain(remark)}", err=True)
@@ -180,6 +187,102 @@ def security_posture(as_json: bool, **source: Any) -> None:
     print_table(f"{len(review.controls)} controls", [asdict(each) for each in review.controls], columns)
 
 
+@security.command("hunt")
+@source_options
+@intent_option
+@json_option
+def security_hunt(intent: Path | None, as_json: bool, **source: Any) -> None:
+    """Plant secrets in private servers, in clear and sealed, and look for them wherever these write.
+
+    Searched are files, logs, the write-ahead log, dumps, statistics, and the audit trail of the design.
+    The exit status is 1 where a secret is seen that should not be, or a planted one is not.
+    """
+    from workbench.areas.security import hunt_leaks, sighting_rows
+
+    with _ground(source, intent) as ground:
+        found = hunt_leaks(ground)
+    if as_json:
+        print_json(
+            {
+                "hunts": {
+                    searched: {
+                        "engine": hunt.engine,
+                        "proved": hunt.proved,
+                        "searched_bytes": dict(hunt.searched_bytes),
+                        "leaks": [asdict(each) for each in hunt.leaks],
+                        "missing_controls": [asdict(each) for each in hunt.missing_controls],
+                        "uncontrolled": list(hunt.uncontrolled),
+                        "left_out": list(hunt.left_out),
+                        "sightings": [asdict(each) for each in hunt.sightings],
+                    }
+                    for searched, hunt in found.hunts.items()
+                },
+                "left_out": list(found.left_out),
+            }
+        )
+    else:
+        columns = ("searched", "place", "in clear, seen", "kept secret, seen", "an example")
+        print_table("The leak hunt", sighting_rows(found), {each: each for each in columns})
+        for searched, hunt in found.hunts.items():
+            for leak in hunt.leaks:
+                click.echo(as_plain(f"seen in {searched}, {leak.place}: {leak.marker} ({leak.where})"))
+        not_searched = [why for hunt in found.hunts.values() for why in hunt.left_out]
+        for why in (*not_searched, *found.left_out):
+            click.echo(as_plain(f"Not searched: {why}"))
+    if not found.proved:
+        raise SystemExit(1)
+
+
+@security.command("logins")
+@json_option
+def security_logins(as_json: bool) -> None:
+    """Who is let in and over what, tried on servers of their own: passwords, rules, TLS where it is built in.
+
+    The exit status is 1 where a login does not end as it should.
+    """
+    from workbench.areas.security import login_rows, prove_authentication
+
+    found = prove_authentication()
+    if as_json:
+        print_json({"logins": found.totals, **asdict(found)})
+    else:
+        rows = login_rows(found)
+        print_table("Logins", rows, {each: each for each in rows[0]} if rows else {})
+        for why in found.left_out:
+            click.echo(as_plain(f"Not tried: {why}"))
+    if found.totals["as_declared"] < found.totals["run"]:
+        raise SystemExit(1)
+
+
+@security.command("audit")
+@source_options
+@intent_option
+@json_option
+def security_audit(intent: Path | None, as_json: bool, **source: Any) -> None:
+    """Compare the audit trail that is live in a database with the intent's: what is missing, off or other.
+
+    The database is only read. The exit status is 1 where there is a gap.
+    """
+    from workbench.areas.security import coverage_of
+
+    if intent is None:
+        raise BadInput("name the intent that the database was designed for: --intent FILE")
+    _require_intent(intent)
+    with _tables_of(source) as opened, _every_problem():
+        found = coverage_of(opened, intent)
+    if as_json:
+        print_json(
+            {"tables": found.tables, "gaps": [asdict(each) for each in found.gaps], "repair": found.repair}
+        )
+    else:
+        columns = ("relation", "part", "problem")
+        title = f"{found.tables} audited tables, {len(found.gaps)} gaps"
+        print_table(title, [asdict(each) for each in found.gaps], {each: each for each in columns})
+        click.echo(as_plain(found.repair), nl=False)
+    if found.gaps:
+        raise SystemExit(1)
+
+
 @contextlib.contextmanager
 def _folder(out: Path | None) -> Iterator[Path | None]:
     """Where the files are written, which get to *out* all at once; nothing of them where the proof fails."""
@@ -213,22 +316,33 @@ def _tables_of(source: dict[str, Any]) -> Iterator[OpenSource]:
 
 @contextlib.contextmanager
 def _ground(source: dict[str, Any], intent: Path | None) -> Iterator[Ground]:
-    """The source in a private cluster, and its intent; of one that does not fit, every problem is told."""
-    from workbench.areas.security import IntentError, security_ground
+    """The source in a private cluster, and its intent."""
+    from workbench.areas.security import security_ground
 
-    if intent is not None and (intent.is_dir() or not intent.exists()):
+    if intent is not None:
+        _require_intent(intent)
+    with _tables_of(source) as opened, _every_problem(), security_ground(opened, intent) as ground:
+        yield ground
+
+
+def _require_intent(intent: Path) -> None:
+    if intent.is_dir() or not intent.exists():
         what = "is a folder" if intent.is_dir() else "there is no such file"
         raise BadInput(
             f"{intent}: {what}: name an intent, as workbench security intent --out FILE writes one"
         )
-    with _tables_of(source) as opened:
-        try:
-            with security_ground(opened, intent) as ground:
-                yield ground
-        except IntentError as exc:
-            # one line each, as a compiler does
-            click.echo(f"workbench: {as_plain(exc.report)}", err=True)
-            raise SystemExit(exc.exit_status) from exc
+
+
+@contextlib.contextmanager
+def _every_problem() -> Iterator[None]:
+    """Of an intent that does not fit, every problem is told, one a line, as a compiler does."""
+    from workbench.areas.security import IntentError
+
+    try:
+        yield
+    except IntentError as exc:
+        click.echo(f"workbench: {as_plain(exc.report)}", err=True)
+        raise SystemExit(exc.exit_status) from exc
 
 
 def _print_proof(proof: SecurityProof) -> None:

@@ -4,9 +4,10 @@ from workbench.areas.security.attacks.run import leaks as leaks_of
 from workbench.areas.security.attacks.run import run_attacks
 from workbench.areas.security.audit.evidence import evidence_rows, prove_evidence
 from workbench.areas.security.audit.proof import prove_audit
+from workbench.areas.security.auditing import AuditCoverage, coverage_of
 from workbench.areas.security.authentication import Authentication, prove_authentication
 from workbench.areas.security.design.cost import row_security_cost
-from workbench.areas.security.encryption_proof import EncryptionProof, prove_encryption
+from workbench.areas.security.encryption_proof import EncryptionProof, LeakHunts, hunt_leaks, prove_encryption
 from workbench.areas.security.ground import (
     Ground,
     hold_ground,
@@ -28,6 +29,7 @@ from workbench.areas.security.recording import (
     record_posture,
     record_proof,
 )
+from workbench.areas.security.scripting import scripted_design
 from workbench.areas.security.subject import Subject, hold_subject, open_subject, review_subject
 from workbench.areas.security.telling import (
     attempt_rows,
@@ -51,19 +53,23 @@ from workbench.areas.security.telling import (
 )
 
 __all__ = [
+    "AuditCoverage",
     "Authentication",
     "EncryptionProof",
     "Ground",
     "IntentError",
+    "LeakHunts",
     "SecurityProof",
     "Subject",
     "attempt_rows",
     "audit_rows",
     "control_rows",
     "cost_rows",
+    "coverage_of",
     "evidence_rows",
     "hold_ground",
     "hold_subject",
+    "hunt_leaks",
     "intent_of",
     "leak_rows",
     "leaks_of",
@@ -98,6 +104,7 @@ __all__ = [
     "rule_rows",
     "run_attacks",
     "run_rows",
+    "scripted_design",
     "sealed_rows",
     "security_ground",
     "sighting_rows",

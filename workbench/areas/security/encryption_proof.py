@@ -34,6 +34,34 @@ class EncryptionProof:
     left_out: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class LeakHunts:
+    """Hunts by what was searched; *left_out* says which could not be made here, and why."""
+
+    hunts: Mapping[str, Hunt]
+    left_out: tuple[str, ...]
+
+    @property
+    def proved(self) -> bool:
+        """Whether each hunt is a proof: no secret was seen, and everything that was to be seen was."""
+        return all(each.proved for each in self.hunts.values())
+
+
+def hunt_leaks(ground: Ground | None = None) -> LeakHunts:
+    """Secrets planted in private servers of PostgreSQL and MongoDB, and looked for wherever these write.
+
+    With *ground* the labelled values of its intent are hunted as well, after the design's own program wrote
+    them. Raises EngineError where no server can be started.
+    """
+    left_out: list[str] = []
+    hunts = {"a server of PostgreSQL": hunt_run()}
+    if (found := _unless_missing(mongo_hunt_run, left_out)) is not None:
+        hunts["a server of MongoDB"] = found
+    if ground is not None and ground.intent.audit is not None and ground.intent.labels:
+        hunts["the design's own server"] = design_hunt(ground.place, ground.intent)
+    return LeakHunts(hunts, tuple(dict.fromkeys(left_out)))
+
+
 def prove_encryption(ground: Ground | None = None) -> EncryptionProof:
     """Try both designs of an encrypted column, encrypted fields of documents, and hunt for secrets.
 
@@ -44,12 +72,15 @@ def prove_encryption(ground: Ground | None = None) -> EncryptionProof:
     naive = _unless_missing(naive_probes, left_out)
     documents = _unless_missing(_documents, left_out)
     attempts, engine = documents or ((), "")
-    hunts = {"a server of PostgreSQL": hunt_run()}
-    if (found := _unless_missing(mongo_hunt_run, left_out)) is not None:
-        hunts["a server of MongoDB"] = found
-    if ground is not None and ground.intent.audit is not None and ground.intent.labels:
-        hunts["the design's own server"] = design_hunt(ground.place, ground.intent)
-    return EncryptionProof(naive, sealed_probes(), hunts, attempts, engine, tuple(dict.fromkeys(left_out)))
+    hunted = hunt_leaks(ground)
+    return EncryptionProof(
+        naive,
+        sealed_probes(),
+        hunted.hunts,
+        attempts,
+        engine,
+        tuple(dict.fromkeys((*left_out, *hunted.left_out))),
+    )
 
 
 def _documents() -> tuple[tuple[Attempt, ...], str]:

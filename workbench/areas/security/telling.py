@@ -12,7 +12,7 @@ from workbench.areas.security.audit.proof import AuditProof
 from workbench.areas.security.authentication import Authentication
 from workbench.areas.security.design.cost import ShapeCost
 from workbench.areas.security.design.model import Design
-from workbench.areas.security.encryption_proof import EncryptionProof
+from workbench.areas.security.encryption_proof import EncryptionProof, LeakHunts
 from workbench.areas.security.intent.model import Intent
 from workbench.areas.security.leaks import Sighting
 from workbench.areas.security.mutants import MutantRun
@@ -21,6 +21,7 @@ from workbench.areas.security.proving import SecurityProof
 from workbench.catalog.model import qualified, quoted
 
 Row = dict[str, Any]
+_MOST_TOLD = 20
 
 
 def role_rows(intent: Intent) -> list[Row]:
@@ -149,6 +150,10 @@ def proof_in_words(proof: SecurityProof) -> list[str]:
         f"{totals['run']:,} attempts in {proof.hardened.elapsed_s:.1f} s, "
         f"{totals['as_declared']:,} of them as declared.",
     ]
+    if not proof.intent.owners:
+        said.append(
+            "The intent says of no table to whom its rows belong, so there is no row security to get around."
+        )
     if proof.naive is not None:
         leaks = sum(each.leak for each in proof.naive.attempts)
         still = sum(each.leak for each in proof.hardened.attempts)
@@ -161,7 +166,10 @@ def proof_in_words(proof: SecurityProof) -> list[str]:
     open_ones = residual(proof.hardened)
     if open_ones:
         said.append(f"{len(open_ones)} leaks stay that PostgreSQL cannot close; they are listed.")
-    said += [f"Not tried: {each}" for each in proof.hardened.left_out[:20]]
+    left_out = proof.hardened.left_out
+    said += [f"Not tried: {each}" for each in left_out[:_MOST_TOLD]]
+    if left_out[_MOST_TOLD:]:
+        said.append(f"Not tried: {len(left_out) - _MOST_TOLD} more, all of them in the JSON.")
     said += [f"Of the design: {each}" for each in proof.design.remarks]
     return said
 
@@ -219,7 +227,7 @@ def _audit_row(form: str, found: Sequence[AuditProof]) -> Row:
     }
 
 
-def sighting_rows(proof: EncryptionProof) -> list[Row]:
+def sighting_rows(proof: EncryptionProof | LeakHunts) -> list[Row]:
     """The hunts place by place: secrets that were looked for, and whether each was seen as it should be."""
     return [
         {"searched": searched, **_place_row(place, [each for each in hunt.sightings if each.place == place])}

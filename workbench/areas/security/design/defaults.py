@@ -23,7 +23,7 @@ def default_privilege_parts(draft: Draft) -> Iterator[Part]:
 
 def _from_public(draft: Draft, creator: str, objects: str, privilege: str) -> Part:
     where = {
-        "creator": composed.Identifier(creator),
+        "creator": draft.named(creator),
         "place": NOTHING,
         "privileges": raw(privilege),
         "objects": raw(objects),
@@ -64,7 +64,7 @@ def _found(draft: Draft) -> Iterator[Part]:
 
 def _one(draft: Draft, found: FoundDefault) -> Part:
     where = {
-        "creator": composed.Identifier(found.creator),
+        "creator": draft.named(found.creator),
         "place": composed.SQL(" in schema {}").format(composed.Identifier(found.schema))
         if found.schema
         else NOTHING,

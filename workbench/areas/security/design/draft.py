@@ -249,6 +249,10 @@ class Draft:
         made = {each.name for each in self.roles if not each.existing}
         return self.found.deployer if owner in made else owner
 
+    def named(self, role: str) -> composed.Composable:
+        """*role* as SQL; the deployer as whoever runs the script, who is called otherwise elsewhere."""
+        return raw("current_user") if role == self.found.deployer else composed.Identifier(role)
+
 
 def _conditions(found: Permission | None) -> tuple[Condition, ...]:
     return tuple(dict.fromkeys((rows, where) for rows, where, _ in found.grants)) if found else ()

@@ -47,7 +47,7 @@ def _schemas(draft: Draft) -> Iterator[Part]:
             "ownership",
             f"schema {qualified(name)}",
             render("schema_owner", schema=composed.Identifier(name), owner=composed.Identifier(draft.owner)),
-            render("schema_owner", schema=composed.Identifier(name), owner=composed.Identifier(before)),
+            render("schema_owner", schema=composed.Identifier(name), owner=draft.named(before)),
             _WHY,
             role=draft.owner,
         )
@@ -65,7 +65,7 @@ def _relations(draft: Draft) -> Iterator[Part]:
             "ownership",
             named,
             render("relation_owner", relation=relation, owner=composed.Identifier(draft.owner)),
-            render("relation_owner", relation=relation, owner=composed.Identifier(draft.before(found.owner))),
+            render("relation_owner", relation=relation, owner=draft.named(draft.before(found.owner))),
             _WHY,
             role=draft.owner,
             table=None if found.kind == "S" else (found.schema, found.name),
@@ -82,7 +82,7 @@ def _types(draft: Draft) -> Iterator[Part]:
             "ownership",
             named,
             render("type_owner", type=type_, owner=composed.Identifier(draft.owner)),
-            render("type_owner", type=type_, owner=composed.Identifier(draft.before(found.owner))),
+            render("type_owner", type=type_, owner=draft.named(draft.before(found.owner))),
             _WHY,
             role=draft.owner,
         )
@@ -100,7 +100,7 @@ def _routines(draft: Draft) -> Iterator[Part]:
             render(
                 "routine_owner",
                 routine=reference(found),
-                owner=composed.Identifier(draft.before(found.owner)),
+                owner=draft.named(draft.before(found.owner)),
             ),
             _WHY,
             role=draft.owner,

@@ -115,7 +115,7 @@ def _as_keeper(draft: Draft, routine: FoundRoutine) -> Part:
     )
     definer = render("routine_security", routine=named, security=raw("definer"))
     invoker = render("routine_security", routine=named, security=raw("invoker"))
-    back = render("routine_owner", routine=named, owner=composed.Identifier(draft.before(routine.owner)))
+    back = render("routine_owner", routine=named, owner=draft.named(draft.before(routine.owner)))
     ours = routine.owner == draft.keeper
     fired_by = _tables_of(draft, routine)
     return Part(
