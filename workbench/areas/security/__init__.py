@@ -2,7 +2,12 @@
 
 from workbench.areas.security.attacks.run import leaks as leaks_of
 from workbench.areas.security.attacks.run import run_attacks
-from workbench.areas.security.audit.evidence import evidence_rows, prove_evidence
+from workbench.areas.security.audit.evidence import (
+    evidence_rows,
+    prove_evidence,
+    prove_time_travel,
+    travel_rows,
+)
 from workbench.areas.security.audit.proof import prove_audit
 from workbench.areas.security.auditing import AuditCoverage, coverage_of
 from workbench.areas.security.authentication import Authentication, prove_authentication
@@ -90,6 +95,7 @@ __all__ = [
     "prove_encryption",
     "prove_evidence",
     "prove_posture",
+    "prove_time_travel",
     "record_audit",
     "record_encryption",
     "record_logins",
@@ -109,5 +115,6 @@ __all__ = [
     "security_ground",
     "sighting_rows",
     "survivor_rows",
+    "travel_rows",
     "write_intent",
 ]

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from workbench.areas.security.attacks.run import leaks
-from workbench.areas.security.audit.evidence import Tampered
+from workbench.areas.security.audit.evidence import Tampered, Travelled
 from workbench.areas.security.audit.proof import AuditProof
 from workbench.areas.security.authentication import Authentication
 from workbench.areas.security.charts import attack_matrix
@@ -27,6 +27,7 @@ _CLAIM_SEALED = "Values that the application seals are read and moved by nobody 
 _CLAIM_HUNT = "No secret is seen anywhere that is written by {}"
 _CLAIM_PGCRYPTO = "A key that enters SQL, as pgcrypto wants it, is found by others"
 _CLAIM_DOCUMENTS = "Encrypted fields of documents are read by who has the keys, and cannot be stored in clear"
+_CLAIM_TRAVEL = "The trail gives back the rows of a table as they were at an earlier moment"
 _CLAIM_LOGINS = "Only who may log in gets in, by SCRAM and over TLS"
 _CLAIM_EVIDENCE = "Who tampers with the trail is noticed, a superuser too"
 
@@ -101,7 +102,11 @@ def matrix_picture(proof: SecurityProof) -> str:
 
 
 def record_audit(
-    results: AreaResults, audited: Sequence[AuditProof], kept: Sequence[Tampered], engine: str
+    results: AreaResults,
+    audited: Sequence[AuditProof],
+    kept: Sequence[Tampered],
+    travelled: Sequence[Travelled],
+    engine: str,
 ) -> None:
     """Put the claims about the audit trail into *results*."""
     right = sum(each.as_expected for each in audited)
@@ -116,6 +121,13 @@ def record_audit(
         engine,
         detail=", ".join(each.name for each in kept if each.should_be_noticed),
     )
+    if travelled:
+        results.add_proof(
+            _CLAIM_TRAVEL,
+            all(each.exact for each in travelled),
+            engine,
+            detail=f"{sum(each.equal for each in travelled):,} rows of {len(travelled)} tables",
+        )
 
 
 def record_encryption(results: AreaResults, proof: EncryptionProof) -> None:
