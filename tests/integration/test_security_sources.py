@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from workbench.areas.security.attacks.model import AttackRun
-from workbench.areas.security.attacks.run import run_attacks
+from workbench.areas.security.attacks.run import leaks, run_attacks
 from workbench.areas.security.ground import Ground, security_ground
+from workbench.areas.security.proving import prove_design
+from workbench.areas.security.telling import proof_in_words
 from workbench.engines.postgres import Server
 from workbench.source import open_source
 
@@ -35,6 +37,48 @@ insert into reviews values (1, 709, 'good'), (2, 937, 'bad');
 insert into pictures values (1, null, '2020-01-01');
 alter table reviews add constraint of_customer
     foreign key (customer_id) references customers (customer_id) not valid;
+"""
+
+ODD = """
+create schema "100% <b>";
+create table "100% <b>"."Users" ("User Id" int generated always as identity primary key, "50%s" text);
+create table "100% <b>"."order" (
+    "select" bigserial primary key,
+    "User Id" int not null references "100% <b>"."Users",
+    "from %(x)s {y}" text not null
+);
+create table pets (
+    pet_id int primary key,
+    owner_id int not null references "100% <b>"."Users",
+    name text not null
+);
+create table dogs (bark text, primary key (pet_id)) inherits (pets);
+create table unkeyed ("User Id" int not null references "100% <b>"."Users", what text);
+create function doubled(x int) returns int language sql immutable strict as 'select x * 2';
+create view "My % Orders" as select "select", "from %(x)s {y}" from "100% <b>"."order";
+insert into "100% <b>"."Users" ("50%s") values ('a name'), ('b name'), ('c name');
+insert into pets values (1, 1, 'one'), (2, 2, 'two');
+insert into dogs values (1, 2, 'two''s', 'wau'), (2, 1, 'one''s', 'wau'), (3, 1, 'only', 'wau');
+"""
+CROSSED = """
+create table users (user_id int primary key, name text not null);
+create table folders (
+    folder_id int primary key,
+    user_id int not null references users,
+    above_id int not null references folders
+);
+create table notes (
+    note_id int primary key,
+    user_id int not null references users,
+    folder_id int not null references folders,
+    copied_from int references notes,
+    shared_with int references users
+);
+"""
+IMPOSSIBLE = """
+create table users (user_id int primary key check (user_id > 10 and user_id < 5), name text);
+create table posts (post_id int primary key, user_id int not null references users);
+create table labels (label_id int primary key, label text);
 """
 
 
@@ -66,7 +110,9 @@ def test_tables_without_rows_are_filled_beside_those_that_have_some(few: Ground)
             " exists (select from public.credentials)"
         ).fetchone()
     assert reviews == [(709,), (937,)] and others == (True, True)
-    assert few.place.rows_from == "source.sql, as they are; generated, with seed 1, for 3 tables that had none"
+    assert (
+        few.place.rows_from == "source.sql, as they are; generated, with seed 1, for 3 tables that had none"
+    )
 
 
 def test_the_design_of_a_source_with_few_rows_holds(few_run: AttackRun) -> None:
@@ -89,3 +135,51 @@ def test_a_change_for_the_trail_is_one_that_the_trail_speaks_of(few_run: AttackR
         if each.number == "36" and each.name == "UPDATE of a row"
     }
     assert changed["public", "pictures"] == 1 and changed["public", "credentials"] == 1
+
+
+def test_odd_names_and_tables_that_inherit_are_attacked(server: Server, tmp_path: Path) -> None:
+    """Percent signs reach the server as they are; a key that a child has too is not another's row.
+
+    A column that nobody may write is no failure of an attempt to write it, and a strict function that is
+    not called at all is no leak.
+    """
+    with ground_of(server, tmp_path, ODD) as ground:
+        proof = prove_design(ground, mutants=False)
+    tried = [each for each in proof.hardened.attempts if each.table == ("100% <b>", "order")]
+    assert proof.findings == [] and len(tried) > 50
+    assert proof.naive is not None and leaks(proof.naive)
+    assert any("public.unkeyed: it has no primary key" in each for each in proof.hardened.left_out)
+
+
+def test_generated_rows_agree_with_what_the_design_asks_of_references(server: Server, tmp_path: Path) -> None:
+    """Rows refer to rows of the same owner, by their own table too; a reference to accounts may name others."""
+    with ground_of(server, tmp_path, CROSSED) as ground:
+        run = run_attacks(ground.hardened)
+        with ground.place.server.session(ground.place.base) as conn:
+            crossing = conn.execute(
+                "select count(*), count(*) filter (where f.user_id <> n.user_id) from notes n join folders f"
+                " using (folder_id)"
+            ).fetchone()
+    assert run.not_as_declared == ()
+    assert crossing is not None and crossing[0] > 20 and crossing[1] == 0
+    named = {each.declared for each in run.attempts if each.number == "12" and "shared_with" in each.name}
+    within = {each.declared for each in run.attempts if each.number == "12" and "copied_from" in each.name}
+    assert (named, within) == ({"residual"}, {"refused"})
+
+
+def test_tables_that_take_no_row_are_told_and_the_rest_is_attacked(server: Server, tmp_path: Path) -> None:
+    """Identities are made up where there are none, and each reason for what was not tried is on one line."""
+    with ground_of(server, tmp_path, IMPOSSIBLE) as ground:
+        run = run_attacks(ground.hardened)
+        assert "without rows: public.posts, public.users" in ground.place.rows_from
+    assert run.not_as_declared == () and len(run.attempts) > 300
+    assert "public.users: rows belong to no identity, so 30001 and 30002 were made up" in run.left_out
+    assert [each for each in run.left_out if each.startswith("probes 1 to 17, X1")]
+
+
+def test_a_source_of_which_no_row_belongs_to_anybody_is_proved(server: Server, tmp_path: Path) -> None:
+    """Without accounts there is no naive design to compare with, and the proof says so; views alone do."""
+    with ground_of(server, tmp_path, "create view only_this as select 1 as x;") as ground:
+        proof = prove_design(ground, mutants=False)
+    assert proof.naive is None and proof.findings == [] and proof.rows_from == "none, for there are no tables"
+    assert any("no row security to get around" in each for each in proof_in_words(proof))

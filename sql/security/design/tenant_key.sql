@@ -21,7 +21,7 @@ begin
         if crossing > 0 then
             raise exception '% rows of % refer to a row of % that belongs to somebody else',
                 crossing, {table_name}, {parent_name}
-                using errcode = 'foreign_key_violation', hint = 'correct them before the design is applied';
+                using errcode = 'foreign_key_violation', hint = 'correct them, or say under owners that the rows of one of the two are nobody''s';
         end if;
         alter table {table} add constraint {constraint}
         foreign key ({columns}) references {parent} ({parent_columns}){actions};

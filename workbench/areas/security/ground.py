@@ -15,7 +15,7 @@ from workbench.areas.security.design.hardening import hardened
 from workbench.areas.security.intent.deriving import derive_intent
 from workbench.areas.security.intent.model import Intent
 from workbench.areas.security.intent.reading import example_intent, read_intent
-from workbench.areas.security.trial import bring_existing_roles, security_place
+from workbench.areas.security.trial import bring_existing_roles, let_owners_agree, security_place
 from workbench.areas.security.trial.model import Place, Target
 from workbench.catalog.reflect import reflect
 from workbench.script.roles import MARK
@@ -73,6 +73,7 @@ def security_ground(opened: OpenSource, intent: str | Path | None = None) -> Ite
         place = held.enter_context(security_place(opened))
         declared, origin = intent_of(opened, place, intent)
         bring_existing_roles(place, opened, declared)
+        let_owners_agree(place, declared)
         with contextlib.ExitStack() as targets:
             yield Ground(opened, place, declared, origin, targets)
 

@@ -65,14 +65,15 @@ def prove_design(
 ) -> SecurityProof:
     """Apply the design of the ground's intent, attack it, and break it part by part.
 
-    With *naive* the same attacks are run on the naive design first, with *mutants* every part is broken in
-    turn. Raises BadInput where the design cannot be applied, EngineError where an attacked role would
-    prove nothing.
+    With *naive* the same attacks are run on the naive design first, where the intent says whose rows are
+    whose: it is about nothing else. With *mutants* every part is broken in turn. Raises BadInput where the
+    design cannot be applied, EngineError where an attacked role would prove nothing.
     """
     tell = progress or _nothing
     target = ground.hardened
     if target.design is None:
         raise EngineError("the copy to be attacked has no design: nothing would be proved")
+    naive = naive and bool(ground.intent.owners)
     before = run_attacks(ground.naive, progress=lambda done, of: tell("naive", done, of)) if naive else None
     after = run_attacks(target, progress=lambda done, of: tell("attacks", done, of))
     broken = _broken(target, lambda done, of, name: tell("mutants", done, of)) if mutants else None

@@ -15,6 +15,13 @@ order by r.rolname;
 select row({key})::text
 from {table} t
 where {owned}
+    -- a table that inherits has keys of its own, which may be the same
+    and not exists (
+        select
+        from {table} s
+        where ({same_key}) = ({key})
+            and s.tableoid <> t.tableoid
+    )
 order by {key}
 limit %(limit)s;
 

@@ -74,6 +74,7 @@ def read_rows(
     with_children = {
         each for table in catalog.tables for each in (table.partition_of, *table.inherits) if each
     }
+    inherited = {each for table in catalog.tables for each in table.inherits}
     found: dict[TableName, TableRows] = {}
     left_out: list[str] = []
     for table in wanted:
@@ -85,8 +86,9 @@ def read_rows(
             samples = reading.samples(table)
         if not samples and table.kind != "view":
             left_out.append(f"{table.qualified}: holds no row, so only the rights to it were tried")
+        key = () if name in inherited else key_of(table)  # who inherits may have the same keys
         found[name] = TableRows(
-            table, samples, key_of(table), _deciding(intent, table), name in with_children
+            table, samples, key, _deciding(intent, table), name in with_children
         )
     return found, left_out
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections import Counter
 from collections.abc import Collection, Iterable
@@ -16,6 +17,7 @@ from workbench.catalog.model import qualified
 if TYPE_CHECKING:
     import pandas as pd
 
+_PROBE = re.compile(r"probe (?P<number>\w+): ")
 _COLUMNS = ("tried", "object", "role", "for", "declared", "observed", "said", "as declared")
 
 
@@ -43,8 +45,33 @@ def run_attacks(
         engine=target.place.server.description,
         attempts=tuple(attempts),
         elapsed_s=time.monotonic() - began,
-        left_out=tuple(dict.fromkeys(left_out)),
+        left_out=tuple(_together(left_out)),
     )
+
+
+def _together(left_out: Iterable[str]) -> list[str]:
+    """Each line once; probes that were not tried for one reason on one line."""
+    found: dict[str, list[str]] = {}
+    for line in dict.fromkeys(left_out):
+        probe = _PROBE.match(line)
+        reason = line[probe.end() :] if probe else line
+        found.setdefault(reason, []).extend([probe["number"]] if probe else [])
+    return [
+        f"probe{'s' if numbers[1:] else ''} {_spans(numbers)}: {reason}" if numbers else reason
+        for reason, numbers in found.items()
+    ]
+
+
+def _spans(numbers: Iterable[str]) -> str:
+    """*numbers* in words, three and more that follow one another as a span: ``1 to 3, 5, X1``."""
+    spans: list[list[str]] = []
+    for number in numbers:
+        last = spans[-1][-1] if spans else ""
+        if number.isdigit() and last.isdigit() and int(number) == int(last) + 1:
+            spans[-1].append(number)
+        else:
+            spans.append([number])
+    return ", ".join(f"{each[0]} to {each[-1]}" if each[2:] else ", ".join(each) for each in spans)
 
 
 def _undecided(attempts: Iterable[Attempt]) -> list[str]:

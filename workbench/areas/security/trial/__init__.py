@@ -1,5 +1,6 @@
 """A private cluster in which a design is applied and attacked, for roles belong to a whole cluster."""
 
+from workbench.areas.security.trial.agreeing import let_owners_agree
 from workbench.areas.security.trial.existing import bring_existing_roles
 from workbench.areas.security.trial.identities import identities_of
 from workbench.areas.security.trial.live import found
@@ -14,6 +15,7 @@ __all__ = [
     "bring_existing_roles",
     "found",
     "identities_of",
+    "let_owners_agree",
     "place_copy",
     "security_place",
     "with_surface",

@@ -42,7 +42,8 @@ def identities_of(place: Place, intent: Intent) -> Identities:
         f"{qualified(*intent.identity.table)}: rows belong to {'one identity' if found else 'no identity'}, "
         f"so {' and '.join(made)} {'was' if len(made) == 1 else 'were'} made up"
     )
-    return Identities(*(*found, *made), note)
+    pair = [*found, *made]
+    return Identities(pair[0], pair[1], note)
 
 
 def _made_up(identity: Identity) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from workbench.areas.security.design.model import Design
-from workbench.areas.security.intent.model import Intent, RoleIntent
+from workbench.areas.security.intent.model import Intent, RoleIntent, TableName
 from workbench.catalog.model import Catalog
 from workbench.engines.postgres import Connection, Server
 
@@ -19,7 +19,7 @@ class Place:
     *base* is that database, which nobody stays connected to: attacks run on copies of it. *deployer* owns
     the database and everything in it; it may create roles and is no superuser, as in a managed service.
     *server* is the superuser's access, *log* the server's log file, *data* its data directory.
-    *rows_from* says where the rows come from.
+    *rows_from* says where the rows come from, *generated* which tables had none and got some.
     """
 
     server: Server
@@ -30,6 +30,7 @@ class Place:
     data: Path
     rows_from: str
     title: str
+    generated: frozenset[TableName] = frozenset()
 
     def connect(self, database: str, role: str | None = None) -> Connection:
         """A new autocommit connection as *role*, by default as the deployer."""
@@ -55,7 +56,8 @@ class Target:
     *assume* makes a fresh connection act for an identity (None: for nobody), the way the design under
     attack wants it. *design* is None for the naive one. *superuser* roles and owners are in *roles*, too.
     *settings* are those in which a session itself says for whom it acts; *by_role* says that the name of
-    its role does. *left_out* says what cannot be tried, one line each.
+    its role does, and *asks* is the SQL that reads it from either. *left_out* says what cannot be tried,
+    one line each.
     """
 
     place: Place
@@ -67,6 +69,7 @@ class Target:
     name: str = "hardened"
     settings: tuple[str, ...] = ()
     by_role: bool = False
+    asks: str = ""
     left_out: tuple[str, ...] = ()
 
     def acts_for(self, role: RoleIntent) -> tuple[str, ...]:

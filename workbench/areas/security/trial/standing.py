@@ -13,6 +13,7 @@ from typing import Literal
 from psycopg2 import sql as composed
 
 from workbench import sql
+from workbench.areas.security.intent.model import TableName
 from workbench.areas.security.trial.model import Place
 from workbench.areas.security.trial.moving import dumped, force, given_back, prepared_base, restored
 from workbench.areas.security.trial.surface import add_surface
@@ -71,7 +72,7 @@ def security_place(
                     prepared_base(server, base, DEPLOYER, dump)
                     restored(server, base, DEPLOYER, dump)
                     fill_empty = rows != "as they are" and opened.source.kind != "example"
-                    rows_from = _filled(server, base, dump.has_rows, opened, fill_empty=fill_empty)
+                    rows_from, made = _filled(server, base, dump.has_rows, opened, fill_empty=fill_empty)
                     if as_found:
                         given_back(server, base, dump)
                     with server.session() as conn:
@@ -88,6 +89,7 @@ def security_place(
                         cluster.data,
                         rows_from,
                         opened.source.title,
+                        generated=made,
                     )
         finally:
             packed.cancel()
@@ -100,8 +102,10 @@ def place_copy(place: Place, label: str) -> Iterator[str]:
         yield name
 
 
-def _filled(server: Server, base: str, has_rows: bool, opened: OpenSource, *, fill_empty: bool) -> str:
-    """Where the rows come from; generates them for the tables that have none, and analyses."""
+def _filled(
+    server: Server, base: str, has_rows: bool, opened: OpenSource, *, fill_empty: bool
+) -> tuple[str, frozenset[TableName]]:
+    """Where the rows come from, and the tables that got generated ones, for they had none; analyses."""
     title, seed = opened.source.title, opened.options.seed
     with server.session(base, user=DEPLOYER) as conn:
         if opened.source.kind == "example":
@@ -109,20 +113,22 @@ def _filled(server: Server, base: str, has_rows: bool, opened: OpenSource, *, fi
         if has_rows and not fill_empty:
             conn.execute("analyze")
             if opened.source.kind == "example":
-                return f"the example's generator, scale {opened.options.scale:g}, seed {seed}"
-            return f"{title}, as they are"
+                said = f"the example's generator, scale {opened.options.scale:g}, seed {seed}"
+                return said, frozenset()
+            return f"{title}, as they are", frozenset()
         catalog = reflect(conn)
         plan = plan_rows(catalog, rows=_GENERATED_ROWS, seed=seed)
         if has_rows:
             counts = row_counts(conn, catalog.base_tables)
             plan = replace(plan, rows={name: n for name, n in plan.rows.items() if not counts[name]})
-        with _triggers_may_rest(server):
+        with triggers_may_rest(server):
             filled = generate_rows(conn, plan)
+    made = frozenset((each.schema, each.name) for each in filled.tables if each.wanted and each.rows)
     if has_rows:
-        return f"{title}, as they are{_added(filled, seed)}"
+        return f"{title}, as they are{_added(filled, seed)}", made
     if not filled.tables:
-        return "none, for there are no tables"
-    return f"generated from the structure, seed {seed}: {described(filled)}"
+        return "none, for there are no tables", made
+    return f"generated from the structure, seed {seed}: {described(filled)}", made
 
 
 def _added(filled: Filled, seed: int) -> str:
@@ -134,7 +140,7 @@ def _added(filled: Filled, seed: int) -> str:
 
 
 @contextlib.contextmanager
-def _triggers_may_rest(server: Server) -> Iterator[None]:
+def triggers_may_rest(server: Server) -> Iterator[None]:
     """The deployer may fill tables without firing triggers; a setting that a design must not need."""
     deployer = composed.Identifier(DEPLOYER)
     with server.session() as superuser:

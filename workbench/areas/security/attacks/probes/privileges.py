@@ -19,6 +19,7 @@ from workbench.areas.security.attacks.probes.running import (
     statement,
 )
 from workbench.areas.security.attacks.probes.scene import Scene, name_of, roles_held
+from workbench.catalog.model import quoted
 
 
 def other_roles(scene: Scene) -> Iterator[Attempt]:
@@ -54,6 +55,7 @@ def _privilege(number: str, name: str, role: str, sent: Sent, *, detail: str = "
 def made_later(scene: Scene) -> Iterator[Attempt]:
     """22: what a creator makes later is open to nobody for whom no rule says so."""
     schemas = sorted({schema for rule in scene.intent.rules for schema, _ in rule.tables})
+    nothing: dict[str, list[str]] = {}
     for schema in schemas:
         place = sql.Identifier(schema)
         for creator in dict.fromkeys((scene.tables_owner, scene.target.place.deployer)):
@@ -64,9 +66,7 @@ def made_later(scene: Scene) -> Iterator[Attempt]:
                     for each in ("new_table", "new_sequence", "new_function")
                 ]
                 if not made[0].accepted:
-                    scene.left_out.append(
-                        f"probe 22: not applicable to {creator} in {schema}: {made[0].message}"
-                    )
+                    nothing.setdefault(creator, []).append(quoted(schema))
                     continue
                 for role in scene.logins:
                     session.become(role.name)
@@ -79,6 +79,10 @@ def made_later(scene: Scene) -> Iterator[Attempt]:
                         yield _privilege(
                             "22", f"{what} that {creator} makes later in {schema}", role.name, sent
                         )
+    scene.left_out += [
+        f"probe 22: {creator} may make nothing in {', '.join(schemas)}, so there is nothing to be open later"
+        for creator, schemas in nothing.items()
+    ]
 
 
 def sequences(scene: Scene) -> Iterator[Attempt]:

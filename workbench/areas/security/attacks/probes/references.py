@@ -17,7 +17,10 @@ _ABSENT_UUID = "00000000-0000-4000-8000-00000000dead"
 
 
 def foreign_keys(scene: Scene, app: str, subject: Owned) -> Iterator[Attempt]:
-    """12: a row that refers to a row of B tells that it is there, and links the two."""
+    """12: a row that refers to a row of B tells that it is there, and links the two.
+
+    A reference to the identities themselves is there to name others, so that it tells who there is.
+    """
     by_name = {each.name: each for each in scene.owned}
     tried = [
         (by_name[table.schema, table.name], key, by_name[key.references])
@@ -40,6 +43,7 @@ def foreign_keys(scene: Scene, app: str, subject: Owned) -> Iterator[Attempt]:
                 app,
                 there,
                 reached=reached or (there.accepted and there.rowcount > 0),
+                declared="residual" if _names_identities(scene, key) else "refused",
                 table=child.name,
                 operation=by,
                 row="own",
@@ -51,6 +55,15 @@ def foreign_keys(scene: Scene, app: str, subject: Owned) -> Iterator[Attempt]:
 
 def _answer(sent: Sent) -> str:
     return sent.sqlstate or f"{sent.rowcount} rows accepted"
+
+
+def _names_identities(scene: Scene, key: Constraint) -> bool:
+    identity = scene.intent.identity
+    return (
+        identity is not None
+        and key.references == identity.table
+        and identity.column in key.referenced_columns
+    )
 
 
 def _is_tenant_key(scene: Scene, table: Table, key: Constraint) -> bool:

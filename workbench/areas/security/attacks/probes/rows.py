@@ -11,12 +11,13 @@ from psycopg2 import sql
 from workbench.areas.security.attacks.model import Attempt
 from workbench.areas.security.attacks.probes.running import (
     GUESSED_SETTINGS,
-    IDENTITY_SETTINGS,
     TOKEN_SETTING,
+    WRITTEN_BY_NOBODY,
     Sent,
     Session,
     attacking,
     attempt,
+    identity_settings,
     staged,
 )
 from workbench.areas.security.attacks.probes.scene import (
@@ -33,7 +34,7 @@ def no_identity(scene: Scene, app: str, subject: Owned) -> Iterator[Attempt]:
         sent = _counting(session, subject, subject.a + subject.b)
         yield _counted("1", "no identity was ever set", app, sent, subject, identity="")
     with attacking(scene.target, app, scene.target.identities.a) as session:
-        for setting in IDENTITY_SETTINGS:
+        for setting in identity_settings(scene.target):
             session.run("rows.empty_setting", {"setting": setting})
         sent = _counting(session, subject, subject.a + subject.b)
         yield _counted("1", "the identity is empty", app, sent, subject, identity="")
@@ -132,12 +133,19 @@ def rows_for_another(scene: Scene, app: str, subject: Owned) -> Iterator[Attempt
                 operation="update",
                 row="own",
                 rows=sent.rowcount if sent.accepted else None,
+                expected=WRITTEN_BY_NOBODY,
             )
 
 
 def forged_identity(scene: Scene, app: str, subject: Owned) -> Iterator[Attempt]:
     """4: the identity is written into settings by hand: bare, edited, with a made-up signature."""
     identities = scene.target.identities
+    if scene.target.settings:
+        with attacking(scene.target, app, identities.a) as session:
+            scene.target.assume(session.conn, identities.b)
+            sent = _counting(session, subject, subject.b)
+            name = f"{', '.join(scene.target.settings)} set to the other identity"
+            yield _counted("4", name, app, sent, subject)
     for setting in GUESSED_SETTINGS:
         yield from _forged(scene, app, subject, f"{setting} = the other identity", {setting: identities.b})
     with attacking(scene.target, app, identities.a) as session:

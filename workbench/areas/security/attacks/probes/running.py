@@ -26,6 +26,7 @@ _FOLDER = "security/attacks/probes/"
 _MARK = "-- statement: "
 # refusals by privilege or policy; 0A000 is COPY FROM under row security, 2F003 dblink without a password
 _REFUSALS = frozenset({"42501", "0A000", "2F003", "28000", "28P01", "38003"})
+WRITTEN_BY_NOBODY = frozenset({"428C9"})  # a column that is GENERATED ALWAYS
 _LONGEST = 400
 _MOST_NOTICES = 100_000
 
@@ -40,9 +41,33 @@ def _statements(file: str) -> Mapping[str, str]:
 
 
 def statement(name: str, /, **parts: sql.Composable) -> sql.Composed:
-    """The statement *name*, ``file.statement``, with its placeholders filled in."""
+    """The statement *name*, ``file.statement``, with its placeholders filled in.
+
+    Of one that is sent with values a percent sign in a name or a literal is doubled, as it is in the files.
+    """
     file, _, within = name.partition(".")
-    return sql.SQL(_statements(file)[within]).format(**parts)
+    text = _statements(file)[within]
+    if _takes_values(name):
+        parts = {each: _doubled(part) for each, part in parts.items()}
+    return sql.SQL(text).format(**parts)
+
+
+def _takes_values(name: str) -> bool:
+    file, _, within = name.partition(".")
+    text = _statements(file)[within]
+    return "%(" in text or "%%" in text
+
+
+def _doubled(part: sql.Composable) -> sql.Composable:
+    if isinstance(part, sql.Composed):
+        return sql.Composed([_doubled(each) for each in part.seq])
+    if isinstance(part, sql.Identifier):
+        return sql.Identifier(*(each.replace("%", "%%") for each in part.strings))
+    if isinstance(part, sql.Literal):
+        values = part.wrapped if isinstance(part.wrapped, list) else [part.wrapped]
+        plain = [each.replace("%", "%%") if isinstance(each, str) else each for each in values]
+        return sql.Literal(plain if isinstance(part.wrapped, list) else plain[0])
+    return part  # SQL of the files, which doubles its own
 
 
 @dataclass(frozen=True)
@@ -71,6 +96,11 @@ class Sent:
         return self.rows[0][0] if self.rows else None
 
 
+def identity_settings(target: Target) -> tuple[str, ...]:
+    """The settings in which a session of *target* could say for whom it acts."""
+    return tuple(dict.fromkeys((*IDENTITY_SETTINGS, *target.settings)))
+
+
 @dataclass
 class Session:
     """One transaction that is rolled back. A statement that fails does not end it."""
@@ -85,7 +115,8 @@ class Session:
 
     def run(self, name: str, parameters: Mapping[str, Any] | None = None, /, **parts: sql.Composable) -> Sent:
         """`send` of the statement *name* of the SQL files."""
-        return self.send(statement(name, **parts), parameters)
+        values = (parameters or {}) if _takes_values(name) else None
+        return self.send(statement(name, **parts), values)
 
     def copy_in(self, query: sql.Composable, lines: str) -> Sent:
         """`send` of a COPY FROM STDIN with *lines* as its rows."""
@@ -128,15 +159,17 @@ class Session:
         self.conn.execute(statement("common.become", role=sql.Identifier(role)))
         if not assume:
             return
-        values: tuple[str | None, ...] = (None,) * len(IDENTITY_SETTINGS)
+        settings = identity_settings(self.target)
+        values: tuple[str | None, ...] = (None,) * len(settings)
         if identity is not None:
             with contextlib.closing(self.target.connect(role, identity)) as conn:
                 values = tuple(
                     conn.execute(statement("rows.current_setting"), {"setting": each}).fetchone()[0]  # type: ignore[index]
-                    for each in IDENTITY_SETTINGS
+                    for each in settings
                 )
-        for setting, value in zip(IDENTITY_SETTINGS, values, strict=True):
-            self.conn.execute(statement("rows.setting"), {"setting": setting, "value": value or ""})
+        for setting, value in zip(settings, values, strict=True):
+            if value or setting in IDENTITY_SETTINGS:  # of others it may matter that they were never set
+                self.conn.execute(statement("rows.setting"), {"setting": setting, "value": value or ""})
 
     def back(self) -> None:
         """The session is the superuser's again."""

@@ -135,7 +135,7 @@ class Scene:
     @cached_property
     def app(self) -> RoleIntent | None:
         """The login that acts for one identity at a time; the first of them."""
-        return next((each for each in self.logins if each.identified == "token"), None)
+        return next((each for each in self.logins if "A" in self.target.acts_for(each)), None)
 
     @cached_property
     def reader_logins(self) -> tuple[RoleIntent, ...]:
@@ -186,6 +186,7 @@ class Scene:
                     statement(
                         "common.keys",
                         key=names(keys, "t"),
+                        same_key=names(keys, "s"),
                         table=name_of(name),
                         owned=self.owned_by(name, "t"),
                     ),
@@ -301,8 +302,8 @@ class Scene:
         """The role that owns the subject, else the first table, else the database."""
         if self.subject is not None:
             return self.actual_owner(self.subject.name)
-        tables = self.catalog.base_tables
-        return tables[0].owner if tables else self.target.place.deployer
+        tables = self.target.place.catalog.base_tables
+        return self.actual_owner((tables[0].schema, tables[0].name)) if tables else self.target.place.deployer
 
     def foreign_keys_to_owned(self) -> tuple[tuple[Table, Constraint], ...]:
         """Foreign keys whose target has owners by row."""

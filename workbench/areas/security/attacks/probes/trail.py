@@ -241,8 +241,8 @@ def plaintext(scene: Scene, trail: Trail) -> Iterator[Attempt]:
             sent, leaked = _changed_value(scene, trail, (schema, name), column)
             if sent is None:
                 scene.left_out.append(
-                    f"probe 39: not applicable to {qualified(schema, name, column)}: "
-                    "it has no value that could be changed"
+                    f"probe 39: {qualified(schema, name, column)}: no value of at least four characters is "
+                    "there, or none that may be changed"
                 )
                 continue
             yield attempt(
@@ -290,9 +290,8 @@ def changeable(scene: Scene, trail: Trail, *, most: int | None = None) -> Iterat
             for table in audited_tables(scene.intent, scene.catalog):
                 change = find_change(session, table) or find_change(session, table, of_key=True)
                 if change is None:
-                    scene.left_out.append(
-                        f"probes 32 to 36: not applicable to {table.qualified}: no row of it may be changed"
-                    )
+                    why = "no row of it may be changed" if table.primary_key else "it has no primary key"
+                    scene.left_out.append(f"probes 32 to 36: not applicable to {table.qualified}: {why}")
                 else:
                     scene.changes.append((table, change))
     yield from scene.changes[:most]
