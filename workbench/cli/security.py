@@ -159,7 +159,7 @@ def security_prove(
 @json_option
 def security_posture(as_json: bool, **source: Any) -> None:
     """Read how a server and its database stand: logins, privileges, row security, logging, settings."""
-    from workbench.areas.security import open_subject, review_subject
+    from workbench.areas.security import control_rows, open_subject, review_subject
     from workbench.source import Options
 
     options = {name: value for name, value in source.items() if name != "source"}
@@ -177,14 +177,8 @@ def security_posture(as_json: bool, **source: Any) -> None:
         )
         return
     print_findings([finding.as_dict() for finding in review.findings])
-    columns = {
-        "state": "state",
-        "section": "section",
-        "title": "control",
-        "found": "findings",
-        "helps": "what helps",
-    }
-    print_table(f"{len(review.controls)} controls", [asdict(each) for each in review.controls], columns)
+    shown = ("state", "section", "control", "findings", "what helps")
+    print_table(f"{len(review.controls)} controls", control_rows(review), {each: each for each in shown})
 
 
 @security.command("hunt")
@@ -326,11 +320,17 @@ def _ground(source: dict[str, Any], intent: Path | None) -> Iterator[Ground]:
 
 
 def _require_intent(intent: Path) -> None:
+    """What is wrong with the file alone is told before any server is started."""
+    from workbench.areas.security import require_intent
+
     if intent.is_dir() or not intent.exists():
         what = "is a folder" if intent.is_dir() else "there is no such file"
         raise BadInput(
             f"{intent}: {what}: name an intent, as workbench security intent --out FILE writes one"
         )
+    if intent.is_file():  # what comes through a pipe is read once
+        with _every_problem():
+            require_intent(intent)
 
 
 @contextlib.contextmanager

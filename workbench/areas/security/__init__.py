@@ -21,6 +21,7 @@ from workbench.areas.security.ground import (
     security_ground,
 )
 from workbench.areas.security.intent.problems import IntentError
+from workbench.areas.security.intent.reading import require_intent
 from workbench.areas.security.intent.writing import write_intent
 from workbench.areas.security.posture import prove_posture, review_mongodb_posture, review_posture
 from workbench.areas.security.proving import SecurityProof, prove_design
@@ -101,6 +102,7 @@ __all__ = [
     "record_logins",
     "record_posture",
     "record_proof",
+    "require_intent",
     "residual_rows",
     "review_mongodb_posture",
     "review_posture",

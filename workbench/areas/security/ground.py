@@ -12,7 +12,7 @@ from workbench.areas.security.access.model import AccessFacts
 from workbench.areas.security.access.reading import access_facts
 from workbench.areas.security.attacks.naive import naive
 from workbench.areas.security.design.hardening import hardened
-from workbench.areas.security.intent.deriving import derive_intent
+from workbench.areas.security.intent.deriving import LOADERS, derive_intent
 from workbench.areas.security.intent.model import Intent
 from workbench.areas.security.intent.reading import example_intent, read_intent
 from workbench.areas.security.trial import bring_existing_roles, let_owners_agree, security_place
@@ -100,15 +100,15 @@ def intent_of(opened: OpenSource, place: Place, intent: str | Path | None) -> tu
 def proposed_intent(opened: OpenSource) -> Intent:
     """An intent as a starting point: what the roles of *opened* may do now, with guesses marked."""
     facts = access_facts(opened.connection)
-    if opened.load is not None:
-        facts = _of_script(facts, opened.load.role)
+    if opened.source.kind == "file":
+        facts = _of_script(facts)
     return derive_intent(reflect(opened.connection), facts)
 
 
-def _of_script(facts: AccessFacts, loader: str) -> AccessFacts:
-    """A script's roles, which on the engine log in nowhere and are the *loader*'s: logins but for groups."""
+def _of_script(facts: AccessFacts) -> AccessFacts:
+    """A script's roles, which on the engine log in nowhere and are a loader's: logins but for groups."""
     memberships = tuple(
-        each for each in facts.memberships if not {each.role, each.member} & {loader, f"{loader}_creators"}
+        each for each in facts.memberships if not LOADERS.match(each.role) and not LOADERS.match(each.member)
     )
     groups = {each.role for each in memberships}
     roles = tuple(

@@ -42,7 +42,7 @@ from workbench.catalog.model import Catalog, Table, qualified, quoted
 _READS_ALL = ("pg_read_all_data", ("select",))
 _WRITES_ALL = ("pg_write_all_data", ("insert", "update", "delete"))
 _SCRATCH = re.compile(r"wb_")  # a database of the workbench itself
-_LOADER = re.compile(r"wb_script_[0-9a-f]+$")
+LOADERS = re.compile(r"wb_script_")  # roles that are made for the run of a script alone
 
 
 def derive_intent(catalog: Catalog, facts: AccessFacts) -> Intent:
@@ -313,7 +313,7 @@ class _Found:
     def _notes(self, ownership: Ownership, owner: str) -> dict[tuple[str, ...], str]:
         found: dict[tuple[str, ...], str] = {}
         # a script's tables are those of a role that is made for its run alone
-        owners = sorted({each.owner for each in self.facts.relations if not _LOADER.match(each.owner)})
+        owners = sorted({each.owner for each in self.facts.relations if not LOADERS.match(each.owner)})
         if owners:
             found["role", owner] = f"Guessed: the tables belong to {', '.join(map(quoted, owners))} today."
         for role in self.grantees:

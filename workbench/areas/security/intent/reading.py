@@ -52,6 +52,14 @@ def read_intent(source: Path | str, catalog: Catalog) -> Intent:
     return intent
 
 
+def require_intent(source: Path) -> None:
+    """What can be said of the file *source* before its database is there: that it is an intent in form.
+
+    Raises IntentError, which holds every problem with its line; BadInput for a file that cannot be read.
+    """
+    parse(*_text(source))
+
+
 def example_intent(catalog: Catalog) -> Intent:
     """The intent of the built-in e-commerce example, whose *catalog* is given."""
     return read_intent(sql.path(_EXAMPLE), catalog)
