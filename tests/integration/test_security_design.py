@@ -39,6 +39,7 @@ from workbench.areas.security.intent.model import (
     Rule,
     TableName,
 )
+from workbench.areas.security.mutants.proving import snapshot as state
 from workbench.catalog.model import Catalog
 from workbench.catalog.reflect import reflect
 from workbench.engines.postgres import Connection, Server, private_cluster
@@ -651,15 +652,15 @@ def test_every_mutation_breaks_something_and_is_mended(deployer: Connection) -> 
     """After each one the database differs, and after its mending it is what it was."""
     design = made(deployer)
     apply_design(deployer, design)
-    sound = snapshot(deployer)
-    chosen = [mutation for part in design.parts for mutation in part.mutations]
+    sound = state(deployer)
+    chosen = [each for part in design.parts for each in part.mutations if each.by != "superuser"]
     assert len(chosen) > 100
 
     for mutation in chosen[::4]:
         deployer.execute(mutation.break_it)
-        assert snapshot(deployer) != sound, mutation.name
+        assert state(deployer) != sound, mutation.name
         deployer.execute(mutation.mend)
-        assert snapshot(deployer) == sound, mutation.name
+        assert state(deployer) == sound, mutation.name
 
 
 def test_an_open_transaction_is_not_ended(deployer: Connection) -> None:

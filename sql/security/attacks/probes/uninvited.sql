@@ -82,3 +82,74 @@ delete from {keys} where key_id = %(key)s
 -- statement: hand_over
 update {table}
 set {column} = %(other)s
+
+-- statement: types
+select
+    n.nspname::text as schema,
+    t.typname::text as name
+from pg_catalog.pg_type t
+join pg_catalog.pg_namespace n
+  on n.oid = t.typnamespace
+where n.nspname = any(%(schemas)s)
+    and t.typtype in ('e', 'd', 'c', 'r')
+    and not exists (
+        select
+        from pg_catalog.pg_class c
+        where c.oid = t.typrelid
+            and c.relkind <> 'c'
+    )
+    and not exists (
+        select
+        from pg_catalog.pg_depend e
+        where e.classid = 'pg_catalog.pg_type'::pg_catalog.regclass
+            and e.objid = t.oid
+            and e.deptype = 'e'
+    )
+order by n.nspname, t.typname
+
+-- statement: built_upon
+create table wb_uninvited.built (n {type})
+
+-- statement: objects
+-- what the source and the design have, as COMMENT ON names it: only an owner may comment
+select
+    case when found.type like '%% type' then 'type' else found.type end as kind,
+    found.identity
+from (
+    select 'pg_catalog.pg_namespace'::pg_catalog.regclass as class, n.oid
+    from pg_catalog.pg_namespace n
+    where n.nspname = any(%(schemas)s)
+    union all
+    select 'pg_catalog.pg_class'::pg_catalog.regclass, c.oid
+    from pg_catalog.pg_class c
+    join pg_catalog.pg_namespace n
+      on n.oid = c.relnamespace
+    where n.nspname = any(%(schemas)s)
+        and c.relkind in ('r', 'p', 'v', 'm', 'S', 'f')
+    union all
+    select 'pg_catalog.pg_proc'::pg_catalog.regclass, p.oid
+    from pg_catalog.pg_proc p
+    join pg_catalog.pg_namespace n
+      on n.oid = p.pronamespace
+    where n.nspname = any(%(schemas)s)
+    union all
+    select 'pg_catalog.pg_type'::pg_catalog.regclass, t.oid
+    from pg_catalog.pg_type t
+    join pg_catalog.pg_namespace n
+      on n.oid = t.typnamespace
+    where n.nspname = any(%(schemas)s)
+        and t.typtype in ('e', 'd', 'r')
+) listed
+cross join pg_catalog.pg_identify_object(listed.class, listed.oid, 0) found
+where found.type in (
+        'schema', 'table', 'view', 'materialized view', 'sequence', 'foreign table', 'function', 'procedure',
+        'aggregate', 'type', 'domain'
+    )
+order by kind, found.identity
+
+-- statement: comment
+comment on {kind} {identity} is 'of an attacker'
+
+-- statement: lasting
+-- whether the deployer has what an owner has, after the design was applied
+select pg_catalog.pg_has_role(%(owner)s, 'usage')

@@ -52,3 +52,62 @@ where not exists (
 )
 order by 1
 limit 1
+
+-- statement: effects
+-- what the transaction has done so far; of the trail all, for its triggers are to fire for everybody
+select
+    s.schemaname || '.' || s.relname as relation,
+    s.n_tup_ins,
+    s.n_tup_upd,
+    s.n_tup_del
+from pg_catalog.pg_stat_xact_user_tables s
+where s.n_tup_ins + s.n_tup_upd + s.n_tup_del > 0
+order by relation
+
+-- statement: compared
+select pg_catalog.count(*)
+from {table} as t
+where t.{column} operator({schema}.{operator}) t.{column}
+
+-- statement: equalities
+-- the operators of equality that a column's type brings along in a schema of its own
+select
+    n.nspname::text as schema,
+    c.relname::text as name,
+    a.attname::text as column,
+    m.nspname::text as operator_schema,
+    o.oprname::text as operator
+from pg_catalog.pg_attribute a
+join pg_catalog.pg_class c
+  on c.oid = a.attrelid
+join pg_catalog.pg_namespace n
+  on n.oid = c.relnamespace
+join pg_catalog.pg_opclass k
+  on k.opcintype = a.atttypid
+  and k.opcdefault
+join pg_catalog.pg_am h
+  on h.oid = k.opcmethod
+  and h.amname = 'btree'
+join pg_catalog.pg_amop e
+  on e.amopfamily = k.opcfamily
+  and e.amoplefttype = a.atttypid
+  and e.amoprighttype = a.atttypid
+  and e.amopstrategy = 3
+join pg_catalog.pg_operator o
+  on o.oid = e.amopopr
+join pg_catalog.pg_namespace m
+  on m.oid = o.oprnamespace
+where c.relkind in ('r', 'p')
+    and not c.relispartition
+    and a.attnum > 0
+    and not a.attisdropped
+    and n.nspname = any(%(schemas)s)
+    and m.nspname <> 'pg_catalog'
+order by n.nspname, c.relname, a.attnum
+
+-- statement: trail_read
+select pg_catalog.count(*)
+from {table} as t
+
+-- statement: identity
+select {schema}.current_identity()::text

@@ -28,7 +28,7 @@ class Case:
     be reached. *by_privilege* says that nobody declared any right to it, so that a design which leaves the
     refusal to row security is wider than declared. Of *how* ``count`` the statement's one value is the
     number of rows, of ``counter`` the setting workbench.rows is it; *sent* goes to a COPY FROM.
-    Of *trigger_first* a trigger of the table sees the new row before a policy does, and may end it.
+    The functions *before* are those of triggers that see the new row before a policy does, and may end it.
     """
 
     key: str
@@ -42,7 +42,7 @@ class Case:
     row: str = ""
     declared_rows: int | None = None
     by_privilege: bool = False
-    trigger_first: bool = False
+    before: tuple[str, ...] = ()
     how: How = "plain"
     sent: str = ""
 

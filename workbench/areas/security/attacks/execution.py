@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -50,6 +51,12 @@ class Outcome:
     def no_copy_under_row_security(self) -> bool:
         """PostgreSQL has no COPY FROM for whom row security applies to."""
         return self.sqlstate == _NOT_SUPPORTED and self.place == _COPY_UNDER_ROW_SECURITY
+
+    def raised_in(self, functions: Collection[str]) -> bool:
+        """Whether one of *functions* raised it; the first line of the context is the innermost call."""
+        inner = self.context.partition(";")[0]
+        names = {each.partition("(")[0].rpartition(".")[2].strip('"') for each in functions}
+        return self.place == _RAISED and any(f"{name}(" in inner.replace('"', "") for name in names)
 
     @property
     def by_policy(self) -> bool:
@@ -139,7 +146,7 @@ def _compared(case: Case, outcome: Outcome, *, design: bool) -> tuple[str, bool]
     if case.declared == "refused":
         if observed == "stopped" and case.how == "counter" and not (case.by_privilege and design):
             return "whatever the rows are", True  # by a trigger of the statement, for no row was touched
-        if case.trigger_first and outcome.place == _RAISED and not case.by_privilege:
+        if outcome.raised_in(case.before) and not case.by_privilege:
             return "before row security was asked", True
         if observed in ("reached", "stopped"):
             return "declared refused", False

@@ -133,7 +133,9 @@ class _Plan:
         if actor.kind == "owner":
             for name, rows in self.rows.items():
                 if name in self.hidden and rows.table.kind != "foreign table":
-                    yield from owner_cases(writing, rows)
+                    yield from owner_cases(writing, rows.table)
+                    for leaf in self._partitions(rows.table):
+                        yield from owner_cases(writing, leaf)
             return
         yield from self._role_cases(actor)
         for name in sorted(self.rows):
@@ -152,6 +154,13 @@ class _Plan:
         for sequence in self.now.sequences:
             if (sequence.schema, sequence.name) in self._source_sequences or actor.kind == "user":
                 yield from sequence_cases(writing, sequence, needed=self._takes(actor.role, sequence))
+
+    def _partitions(self, table: Table) -> Iterator[Table]:
+        """The partitions of *table* that no rule names, and theirs."""
+        for each in self.catalog.tables:
+            if each.partition_of == (table.schema, table.name) and (each.schema, each.name) not in self.rows:
+                yield each
+                yield from self._partitions(each)
 
     @cached_property
     def made_tables(self) -> list[Table]:

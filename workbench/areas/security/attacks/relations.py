@@ -94,12 +94,11 @@ def closed_cases(writing: Writing, table: Table, events: Events, *, readable: bo
         yield writing.case(name, "truncate", "refused", writing.say("truncate", name), by_privilege=True)
 
 
-def owner_cases(writing: Writing, rows: TableRows) -> Iterator[Case]:
+def owner_cases(writing: Writing, table: Table) -> Iterator[Case]:
     """The owner of a table whose rows belong to somebody: forced row security hides them from it, too.
 
     TRUNCATE knows no row security and an owner's right to it can be taken back by the owner alone.
     """
-    table = rows.table
     name = (table.schema, table.name)
     column = writing.first_writable(table)
     yield writing.case(

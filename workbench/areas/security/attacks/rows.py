@@ -46,6 +46,7 @@ class TableRows:
     key: tuple[str, ...]
     deciding: frozenset[str] = frozenset()
     has_children: bool = False
+    owning: frozenset[str] = frozenset()  # of those the columns that say whose a row is
 
     @property
     def owned(self) -> bool:
@@ -86,9 +87,13 @@ def read_rows(
             samples = reading.samples(table)
         if not samples and table.kind != "view":
             left_out.append(f"{table.qualified}: holds no row, so only the rights to it were tried")
-        key = () if name in inherited else key_of(table)  # who inherits may have the same keys
         found[name] = TableRows(
-            table, samples, key, _deciding(intent, table), name in with_children
+            table,
+            samples,
+            () if name in inherited else key_of(table),  # who inherits may have the same keys
+            _deciding(intent, table),
+            name in with_children,
+            _owning(intent, table),
         )
     return found, left_out
 
@@ -233,16 +238,19 @@ def owner_of_row(intent: Intent, table: TableName, alias: str = "t") -> composed
 
 
 def _deciding(intent: Intent, table: Table) -> frozenset[str]:
-    name = (table.schema, table.name)
-    owner = intent.owners.get(name)
-    owning = (owner.column, *owner.columns) if owner else ()
-    text = " ".join(conditions_of(intent, name))
+    text = " ".join(conditions_of(intent, (table.schema, table.name)))
+    return _owning(intent, table) | columns_named(table, text)
+
+
+def _owning(intent: Intent, table: Table) -> frozenset[str]:
+    owner = intent.owners.get((table.schema, table.name))
+    return frozenset(each for each in (owner.column, *owner.columns) if each) if owner else frozenset()
+
+
+def columns_named(table: Table, text: str) -> frozenset[str]:
+    """The columns of *table* that the condition *text* names."""
     words = set(re.findall(r"\w+", text))
-    return frozenset(
-        each.name
-        for each in table.columns
-        if each.name in owning or each.name in words or f'"{each.name}"' in text
-    )
+    return frozenset(each.name for each in table.columns if each.name in words or f'"{each.name}"' in text)
 
 
 def unique_columns(table: Table) -> list[Column]:

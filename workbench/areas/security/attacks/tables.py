@@ -14,7 +14,7 @@ from workbench.areas.security.attacks.actors import Actor
 from workbench.areas.security.attacks.cases import Case, assigned, copied, listed, literals, statement
 from workbench.areas.security.attacks.expectation import Expectation
 from workbench.areas.security.attacks.relations import writable
-from workbench.areas.security.attacks.rows import Sample
+from workbench.areas.security.attacks.rows import Sample, columns_named
 from workbench.catalog.model import Table, qualified
 from workbench.engines.postgres import Connection
 
@@ -49,14 +49,14 @@ class TableCases:
         yield from self._moved()
         for label, suffix, sample in self.samples:
             inserts = [
-                replace(each, trigger_first=self._trigger_first) for each in self._inserted(label, sample)
+                replace(each, before=self._before(_BEFORE_INSERT)) for each in self._inserted(label, sample)
             ]
             for case in (*self._keyed(label, sample), *inserts):
                 yield replace(case, key=case.key + suffix, name=case.name + suffix.replace("/", ", "))
 
-    @cached_property
-    def _trigger_first(self) -> bool:
-        return any(_BEFORE_INSERT.search(each.definition) for each in self.table.triggers)
+    def _before(self, event: re.Pattern[str]) -> tuple[str, ...]:
+        """The functions that see a new row before a policy does."""
+        return tuple(each.function for each in self.table.triggers if event.search(each.definition))
 
     def _moved(self) -> Iterator[Case]:
         """All rows in reach changed into rows out of reach: given away, or past the condition.
@@ -67,18 +67,28 @@ class TableCases:
         inside = next((s for _, _, s in self.samples if self.expected.allows("update", s, updated)), None)
         if not updated or inside is None:
             return
+        deciding = self._deciding_updates
         for label, suffix, outside in self.samples:
             changed = {
                 each: outside.values[each]
-                for each in sorted(self.expected.rows.deciding)
+                for each in sorted(deciding)
                 if outside.values[each] != inside.values[each]
             }
             if self.expected.reached("update", outside) is None and changed and set(changed) <= set(updated):
                 yield self._case(
                     "update", "any", "refused", self._say("update all", assignments=assigned(changed)),
                     part=f"all rows into {label}{suffix}",
-                    trigger_first=any(_BEFORE_UPDATE.search(each.definition) for each in self.table.triggers),
+                    before=self._before(_BEFORE_UPDATE),
                 )  # fmt: skip
+
+    @cached_property
+    def _deciding_updates(self) -> frozenset[str]:
+        """The columns that decide whether an update of the role's reaches a row."""
+        found = self.expected.permission("update")
+        grants = found.grants if found else ()
+        named = columns_named(self.table, " ".join(where for _, where, _ in grants if where))
+        own = any(rows == "own" for rows, _, _ in grants)
+        return named | self.expected.rows.owning if own else named
 
     @cached_property
     def samples(self) -> tuple[tuple[str, str, Sample], ...]:
@@ -196,6 +206,9 @@ class TableCases:
                 )
         allowed = self.expected.columns("insert")
         sample = next((s for _, _, s in self.samples if self.expected.allows("insert", s, allowed)), None)
+        if allowed and not self.samples and not self.expected.rows.deciding:
+            nothing = self._say("insert", columns=listed(allowed), values=literals([None] * len(allowed)))
+            yield self._case("insert", "any", "allowed", nothing, part="an empty row")
         if not allowed or sample is None:
             return
         for each in self.writable:

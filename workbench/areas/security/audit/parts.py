@@ -40,6 +40,19 @@ _OPENED = """grant usage on schema {audit} to {writer};
 grant insert, update, delete on {audit}.log to {writer}"""
 _CLOSED = """revoke insert, update, delete on {audit}.log from {writer};
 revoke usage on schema {audit} from {writer}"""
+_OWNED = {
+    "005_schema.sql": "schema {audit}",
+    "010_log.sql": "table {audit}.log",
+    "030_partitions.sql": "function {audit}.ensure_partitions(date, date)",
+    "035_key_of.sql": "function {audit}.key_of(oid)",
+    "040_record_statement.sql": "function {audit}.record_statement()",
+    "050_record_row.sql": "function {audit}.record_row()",
+    "055_record_truncated_rows.sql": "function {audit}.record_truncated_rows()",
+    "060_watch.sql": _WATCH,
+    "070_seals.sql": "table {audit}.seals",
+    "080_as_of.sql": "function {audit}.as_of(regclass, timestamptz, jsonb)",
+    "090_retirement.sql": "function {audit}.detach_month(date, text, bigint, bigint, bytea)",
+}
 _OBJECTS: tuple[tuple[str, PartKind, str, str, str], ...] = (
     (
         "005_schema.sql",
@@ -233,7 +246,10 @@ def _objects(intent: Intent, audit: AuditIntent, names: Names) -> Iterator[Part]
             script(file, names),
             _statement(undo, names),
             why,
-            mutations=tuple(_object_mutations(file, intent, audit, names)),
+            mutations=(
+                *_object_mutations(file, intent, audit, names),
+                *_given_away(file, intent, audit, names),
+            ),
         )
     yield Part(
         "audit",
@@ -241,6 +257,7 @@ def _objects(intent: Intent, audit: AuditIntent, names: Names) -> Iterator[Part]
         _statement(_ENSURE, names),
         "",
         "This month and the three after it; ensure_partitions is called again before they are over.",
+        spared="an entry of a month without a partition is kept in the default one",
     )
     if intent.identity:
         yield Part(
@@ -249,6 +266,7 @@ def _objects(intent: Intent, audit: AuditIntent, names: Names) -> Iterator[Part]
             _statement(_MAY_ASK, names),
             _statement(_MAY_NOT_ASK, names),
             "The trail asks whom a signed token proves; a setting alone would be a claim.",
+            mutations=(Mutation("not asked", _statement(_MAY_NOT_ASK, names), _statement(_MAY_ASK, names)),),
         )
 
 
@@ -282,6 +300,28 @@ def _object_mutations(file: str, intent: Intent, audit: AuditIntent, names: Name
                 break
 
 
+def _given_away(file: str, intent: Intent, audit: AuditIntent, names: Names) -> Iterator[Mutation]:
+    """The object belongs to a login that reads no trail, and so holds no right to it."""
+    if file not in _OWNED:
+        return
+    for role in intent.roles:
+        if role.kind == "login" and not {*intent.lineages[role.name]} & {*audit.readers}:
+            login = composing.Identifier(role.name)
+            change = f"alter {_OWNED[file]} owner to {{to}}"
+            usage = "" if file == "005_schema.sql" else "; {do} usage on schema {audit} {way} {login}"
+            to = {**names, "to": login, "login": login}
+            back = {**names, "to": names["owner"], "login": login}
+            give = {"do": composing.SQL("grant"), "way": composing.SQL("to")}
+            take = {"do": composing.SQL("revoke"), "way": composing.SQL("from")}
+            yield Mutation(
+                f"given to {role.name}",
+                _statement(change + usage, {**to, **give}),
+                _statement(change + usage, {**back, **take}),
+                by="superuser",
+            )
+            break
+
+
 def _idle(function: str, names: Names, returned: str) -> str:
     """The function with a body that does nothing."""
     row = "if tg_level = 'STATEMENT' then return null; end if; " if returned != "null" else ""
@@ -302,6 +342,13 @@ def _readers(audit: AuditIntent, names: Names) -> Iterator[Part]:
             script("110_reader_undo.sql", reader),
             "Declared as a reader of the trail.",
             role=role,
+            mutations=(
+                Mutation(
+                    "nothing to be read",
+                    script("110_reader_undo.sql", reader),
+                    script("110_reader.sql", reader),
+                ),
+            ),
         )
 
 

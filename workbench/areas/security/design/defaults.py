@@ -45,9 +45,7 @@ def _from_public(draft: Draft, creator: str, objects: str, privilege: str) -> Pa
         "" if already and not made else granted,
         "PUBLIC may use what is new, and IN SCHEMA cannot take that away (ALTER DEFAULT PRIVILEGES)",
         role=creator,
-        mutations=(draft.mutation(f"{privilege} on new {objects} to PUBLIC", granted, revoked),)
-        if creator == draft.owner and objects == "routines"  # what the others make is no attacker's to use
-        else (),
+        mutations=(draft.mutation(f"{privilege} on new {objects} to PUBLIC", granted, revoked),),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -10,6 +10,7 @@ from psycopg2 import sql as composed
 
 from workbench.areas.security.design.found import Found, FoundRoutine
 from workbench.areas.security.design.model import Mutation
+from workbench.areas.security.design.statements import grant, revoke
 from workbench.areas.security.design.text import keeper_name, raw, render
 from workbench.areas.security.intent.model import (
     OPERATIONS,
@@ -200,6 +201,32 @@ class Draft:
     def mutation(self, name: str, break_it: str, mend: str) -> Mutation:
         """A mutation of what an owning role owns: the deployer joins it and leaves again."""
         return Mutation(name, self._joined(break_it), self._joined(mend))
+
+    def given_away(
+        self, change: Callable[[composed.Composable], str], owner: str, schema: str | None = None
+    ) -> Mutation:
+        """What *owner* owns is given to one who holds no right to it, which the giving back would take.
+
+        Nor to its *schema*, without which an owner can name nothing in it.
+        """
+        to = composed.Identifier(self.taker)
+        given, back = [change(to)], [change(composed.Identifier(owner))]
+        if schema is not None:
+            place = composed.Identifier(schema)
+            given.append(grant("usage", "schema", place, (self.taker,)))
+            back.append(revoke("usage", "schema", place, (self.taker,)))
+        return Mutation(f"given to {self.taker}", "\n".join(given), "\n".join(back), by="superuser")
+
+    @cached_property
+    def taker(self) -> str:
+        """A login without any right to a table, else the deployer."""
+        names = [(table.schema, table.name) for table in self.relations]
+        for role in self.users:
+            if role.kind == "login" and role.identified != "token" and not role.existing:
+                rights = (self.permission(role.name, name, each) for name in names for each in OPERATIONS)
+                if not any(rights):
+                    return role.name
+        return self.found.deployer
 
     def _joined(self, text: str) -> str:
         return "\n".join((self.join, text, self.leave))

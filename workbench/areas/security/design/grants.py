@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
@@ -9,7 +10,7 @@ from psycopg2 import sql as composed
 
 from workbench.areas.security.design.draft import Draft
 from workbench.areas.security.design.model import Mutation, Part
-from workbench.areas.security.design.routines import keeper_needs, reference
+from workbench.areas.security.design.routines import keeper_needs, kept, reference, safe_path
 from workbench.areas.security.design.row_security import identity_function, own_view, parents
 from workbench.areas.security.design.statements import grant, on_database, revoke
 from workbench.areas.security.design.text import NOTHING, identifiers, raw, render
@@ -96,7 +97,7 @@ def _usage(draft: Draft) -> Iterator[Part]:
             granted,
             revoked,
             "Names in the schema can be looked up, and nothing created",
-            mutations=mutations if schema in holding else (),
+            mutations=mutations if schema in holding else mutations[:1],
         )
 
 
@@ -276,7 +277,7 @@ def _keeper(draft: Draft) -> Iterator[Part]:
     needs = {name: set(operations) for name, operations in keeper_needs(draft).items()}
     for parent in parents(draft):
         needs.setdefault(parent, set()).add("select")
-    extensions = {each.name for each in draft.found.schemas if each.extensions} if needs else set()
+    extensions = set(_extensions_named(draft)) if needs else set()
     for schema in sorted({schema for schema, _ in needs} | extensions):
         if not _maygrant(draft, schema):
             continue
@@ -288,6 +289,13 @@ def _keeper(draft: Draft) -> Iterator[Part]:
             revoke("usage", "schema", object_, (draft.keeper,)),
             "Trigger functions name what is in it",
             role=draft.keeper,
+            mutations=(
+                draft.mutation(
+                    "usage revoked",
+                    revoke("usage", "schema", object_, (draft.keeper,)),
+                    grant("usage", "schema", object_, (draft.keeper,)),
+                ),
+            ),
         )
     for name in sorted(needs):
         object_ = composed.Identifier(*name)
@@ -301,7 +309,19 @@ def _keeper(draft: Draft) -> Iterator[Part]:
             "What the trigger functions do to it",
             role=draft.keeper,
             table=name,
+            mutations=(
+                draft.mutation("all revoked", revoke("all", "table", object_, (draft.keeper,)), granted),
+            ),
         )
+
+
+def _extensions_named(draft: Draft) -> Iterator[str]:
+    """The schemas of extensions that the keeper's routines name, or look for names in."""
+    for schema in (each.name for each in draft.found.schemas if each.extensions):
+        for routine in kept(draft):
+            path = routine.search_path if safe_path(routine.search_path) else schema
+            if re.search(rf"\b{re.escape(schema)}\b", f"{path} {routine.source}"):
+                yield schema
 
 
 def _identity(draft: Draft) -> Iterator[Part]:
@@ -310,9 +330,16 @@ def _identity(draft: Draft) -> Iterator[Part]:
         return
     schema = composed.Identifier(draft.intent.schema)
     function = composed.SQL("{}()").format(identity_function(draft))
-    for kind, object_, privilege, title in (
-        ("schema", schema, "usage", f"usage of schema {qualified(draft.intent.schema)}"),
-        ("function", function, "execute", f"execute of {qualified(draft.intent.schema)}.current_identity()"),
+    place = qualified(draft.intent.schema)
+    for kind, object_, privilege, title, why in (
+        ("schema", schema, "usage", f"usage of schema {place}", "A program may ask for whom it acts"),
+        (
+            "function",
+            function,
+            "execute",
+            f"execute of {place}.current_identity()",
+            "The policies ask for whom the role acts",
+        ),
     ):
         granted = grant(privilege, kind, object_, names)
         revoked = revoke(privilege, kind, object_, names)
@@ -321,7 +348,7 @@ def _identity(draft: Draft) -> Iterator[Part]:
             title,
             granted,
             revoked,
-            "The policies ask for whom the role acts",
+            why,
             mutations=(draft.mutation(f"{privilege} revoked", revoked, granted),),
         )
     for parent in parents(draft):

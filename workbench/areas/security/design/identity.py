@@ -9,6 +9,7 @@ from psycopg2 import sql as composed
 from workbench.areas.security.design.draft import Draft
 from workbench.areas.security.design.model import Part
 from workbench.areas.security.design.row_security import identity_function
+from workbench.areas.security.design.statements import grant, revoke
 from workbench.areas.security.design.text import raw, render, template
 from workbench.catalog.model import qualified
 
@@ -33,6 +34,14 @@ def schema_part(draft: Draft) -> Part:
         render("schema_undo", schema=schema),
         "Apart from the tables, so that nothing there can stand in its functions' way",
         role=draft.keeper,
+        mutations=(
+            draft.mutation(
+                "create and usage to PUBLIC",
+                grant("create, usage", "schema", schema, ("",)),
+                revoke("create, usage", "schema", schema, ("",)),
+            ),
+            draft.given_away(lambda owner: render("schema_owner", schema=schema, owner=owner), draft.keeper),
+        ),
     )
 
 

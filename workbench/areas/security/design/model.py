@@ -31,13 +31,15 @@ PartKind = Literal[
 class Mutation:
     """A way to break one part, for the time of one attack: *break_it*, and *mend* puts it back as it was.
 
-    Both are SQL, run as the deployer outside of a transaction block's need (each may hold several
-    statements). *name* says what was done, such as ``policy dropped``.
+    Both are SQL, each may hold several statements. They are run by the deployer, who is a member of the
+    owning roles meanwhile (*by* ``owners``) or is not (``deployer``), or by the superuser, for what no
+    deployer may do. *name* says what was done, such as ``policy dropped``.
     """
 
     name: str
     break_it: str
     mend: str
+    by: Literal["owners", "deployer", "superuser"] = "owners"
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ class Part:
     role: str | None = None
     table: tuple[str, str] | None = None
     mutations: tuple[Mutation, ...] = ()
+    spared: str = ""  # why it has no mutation: what an attack could notice does not depend on it
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from psycopg2 import sql as composed
 
 from workbench.areas.security.design.draft import Draft
-from workbench.areas.security.design.model import Part
+from workbench.areas.security.design.model import Mutation, Part
 from workbench.areas.security.design.routines import kept, reference, title
 from workbench.areas.security.design.text import render
 from workbench.catalog.model import qualified
@@ -35,6 +35,12 @@ def _movable(draft: Draft, owner: str, title: str) -> bool:
     return False
 
 
+def _given(
+    draft: Draft, statement: str, within: str | None = None, **what: composed.Composable
+) -> tuple[Mutation, ...]:
+    return (draft.given_away(lambda owner: render(statement, **what, owner=owner), draft.owner, within),)
+
+
 def _schemas(draft: Draft) -> Iterator[Part]:
     owners = {each.name: each.owner for each in draft.found.schemas}
     for name in draft.schemas:
@@ -50,6 +56,7 @@ def _schemas(draft: Draft) -> Iterator[Part]:
             render("schema_owner", schema=composed.Identifier(name), owner=draft.named(before)),
             _WHY,
             role=draft.owner,
+            mutations=_given(draft, "schema_owner", schema=composed.Identifier(name)),
         )
 
 
@@ -69,6 +76,7 @@ def _relations(draft: Draft) -> Iterator[Part]:
             _WHY,
             role=draft.owner,
             table=None if found.kind == "S" else (found.schema, found.name),
+            mutations=_given(draft, "relation_owner", found.schema, relation=relation),
         )
 
 
@@ -85,6 +93,7 @@ def _types(draft: Draft) -> Iterator[Part]:
             render("type_owner", type=type_, owner=draft.named(draft.before(found.owner))),
             _WHY,
             role=draft.owner,
+            mutations=_given(draft, "type_owner", found.schema, type=type_),
         )
 
 
@@ -104,4 +113,5 @@ def _routines(draft: Draft) -> Iterator[Part]:
             ),
             _WHY,
             role=draft.owner,
+            mutations=_given(draft, "routine_owner", found.schema, routine=reference(found)),
         )

@@ -143,6 +143,7 @@ def _relations(draft: Draft) -> Iterator[Part]:
                     revoke("all", kind, composed.SQL(", ").join(objects), takers(draft)),
                     _restored(each for each in _found(draft, kinds) if each.schema == schema),
                     "What the intent does not say is refused",
+                    mutations=(_open(draft, schema, "select", kind, composed.SQL(", ").join(objects)),),
                 )
 
 
@@ -163,15 +164,8 @@ def _routines(draft: Draft) -> Iterator[Part]:
             closed,
             _restored(each for each in found if each.schema == schema and (each.name, each.part) in names),
             "PUBLIC may execute every new function (manual 5.8)",
-            mutations=(
-                draft.mutation(
-                    "execute to PUBLIC",
-                    grant("execute", "routine", some, ("",)),
-                    revoke("execute", "routine", some, ("",)),
-                ),
-            )
-            if some is not None
-            else (),
+            mutations=(_open(draft, schema, "execute", "routine", some),) if some is not None else (),
+            spared="" if some is not None else "trigger functions can be called by nobody",
         )
 
 
@@ -191,7 +185,28 @@ def _types(draft: Draft) -> Iterator[Part]:
                 ),
                 _restored(each for each in found if each.schema == schema),
                 "Who builds on a type keeps its owner from changing it",
+                mutations=(
+                    _open(
+                        draft,
+                        schema,
+                        "usage",
+                        "type",
+                        composed.SQL(", ").join(
+                            [composed.Identifier(each.schema, each.name) for each in types]
+                        ),
+                    ),
+                ),
             )
+
+
+def _open(draft: Draft, schema: str, privilege: str, kind: str, objects: composed.Composable) -> Mutation:
+    """The privilege to PUBLIC, and that of the schema, without which nothing in it can be named."""
+    place = composed.Identifier(schema)
+    return draft.mutation(
+        f"{privilege} to PUBLIC",
+        grant(privilege, kind, objects, ("",)) + "\n" + grant("usage", "schema", place, ("",)),
+        revoke(privilege, kind, objects, ("",)) + "\n" + revoke("usage", "schema", place, ("",)),
+    )
 
 
 def _large_objects(draft: Draft) -> Iterator[Part]:

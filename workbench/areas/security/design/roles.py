@@ -8,6 +8,7 @@ from psycopg2 import sql as composed
 
 from workbench.areas.security.design.draft import Draft
 from workbench.areas.security.design.model import Mutation, Part
+from workbench.areas.security.design.statements import on_database
 from workbench.areas.security.design.text import raw, render
 from workbench.areas.security.intent.model import RoleIntent
 from workbench.errors import BadInput
@@ -58,7 +59,23 @@ def role_parts(draft: Draft) -> Iterator[Part]:
             "No superuser, makes neither databases nor roles, is bound by row security"
             + ("" if login else "; nobody logs in as it"),
             role=role.name,
+            mutations=tuple(_attributes(role)),
         )
+
+
+def _attributes(role: RoleIntent) -> Iterator[Mutation]:
+    """Attributes that it is not to have. A group hands none of its own on, so it may log in alone."""
+    wanted = [("may log in", "login")] if role.kind != "login" else [("may create roles", "createrole")]
+    if role.kind in ("login", "owner"):
+        wanted.append(("bypasses row security", "bypassrls"))
+    for name, attribute in wanted:
+        named = {"role": composed.Identifier(role.name)}
+        given = render("role_attribute", **named, attribute=raw(attribute))
+        taken = render("role_attribute", **named, attribute=raw(f"no{attribute}"))
+        if attribute == "login":  # which is of no use without
+            given += "\n" + on_database("grant connect on database %I to %I", role.name)
+            taken += "\n" + on_database("revoke connect on database %I from %I", role.name)
+        yield Mutation(name, given, taken, by="superuser")
 
 
 def membership_parts(draft: Draft) -> Iterator[Part]:
@@ -129,6 +146,7 @@ def deployer_joins(draft: Draft) -> Part:
         draft.leave,
         "Who gives objects to a role, or changes them afterwards, must be able to become it",
         role=draft.owner,
+        spared="it lasts as long as the script runs",
     )
 
 
@@ -141,4 +159,8 @@ def deployer_leaves(draft: Draft) -> Part:
         draft.join,
         "Who deploys reads and writes no rows",
         role=draft.owner,
+        mutations=(Mutation("deployer stays an owner", draft.join, draft.leave, by="deployer"),)
+        if draft.joined
+        else (),
+        spared="" if draft.joined else "the deployer is an owner by itself",
     )

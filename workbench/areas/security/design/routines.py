@@ -18,6 +18,8 @@ _LOCKS = re.compile(r"\bfor\s+(no\s+key\s+)?(update|share)\b|\bfor\s+key\s+share
 _DYNAMIC = re.compile(r"\bexecute\b(?!\s+(function|procedure))")
 _CALLER = re.compile(r"\b(current_user|current_role)\b")
 _WORD = re.compile(r"\w+")
+_EVENT = re.compile(r"\b(INSERT|UPDATE|DELETE)\b")
+_LITERAL = re.compile(r"'(?:[^']|'')*'")
 _COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 
 
@@ -54,6 +56,8 @@ def touched(draft: Draft, routine: FoundRoutine) -> dict[TableName, frozenset[Op
 
 def _touched(draft: Draft, routine: FoundRoutine) -> dict[TableName, frozenset[Operation]]:
     text = _COMMENT.sub(" ", routine.source).lower()
+    if not _DYNAMIC.search(text):
+        text = _LITERAL.sub("''", text)  # what a message says is not done
     words = set(_WORD.findall(text))
     found: dict[TableName, frozenset[Operation]] = {}
     for table in draft.tables:
@@ -67,7 +71,7 @@ def _touched(draft: Draft, routine: FoundRoutine) -> dict[TableName, frozenset[O
             done.add("insert")
             if re.search(rf"\binsert\s+into\s+{place}[^;]*\bdo\s+update\b", text):
                 done.add("update")
-        if re.search(rf"\bupdate\s+{place}", text) or _LOCKS.search(text):
+        if re.search(rf"\bupdate\s+{place}", text) or _locked(text, place):
             done.add("update")
         if re.search(rf"\bdelete\s+from\s+{place}", text):
             done.add("delete")
@@ -75,6 +79,13 @@ def _touched(draft: Draft, routine: FoundRoutine) -> dict[TableName, frozenset[O
             done.update(OPERATIONS)
         found[table.schema, table.name] = frozenset(done)
     return found
+
+
+def _locked(text: str, place: str) -> bool:
+    """Whether a query that locks rows reads the table, for it needs the right to change them."""
+    return any(
+        _LOCKS.search(each) and re.search(rf"\b(from|join)\s+{place}", each) for each in text.split(";")
+    )
 
 
 def keeper_needs(draft: Draft) -> dict[TableName, frozenset[Operation]]:
@@ -117,35 +128,52 @@ def _as_keeper(draft: Draft, routine: FoundRoutine) -> Part:
     invoker = render("routine_security", routine=named, security=raw("invoker"))
     back = render("routine_owner", routine=named, owner=draft.named(draft.before(routine.owner)))
     ours = routine.owner == draft.keeper
-    fired_by = _tables_of(draft, routine)
+    fired_by = _fired_by(draft, routine)
+    mutations = [
+        draft.given_away(
+            lambda owner: render("routine_owner", routine=named, owner=owner), draft.keeper, routine.schema
+        )
+    ]
+    if _somebody_needs_it(draft, routine, fired_by):
+        mutations.insert(0, draft.mutation("runs as its caller", invoker, definer))
     return Part(
         "function",
         title(routine),
         f"{owned}\n{definer}",
         back if routine.security_definer and not ours else f"{invoker}\n{back}",
         "It writes and reads what its caller may not: it runs as a role of its own that nobody can be",
-        table=fired_by[0] if fired_by else None,
-        mutations=(draft.mutation("runs as its caller", invoker, definer),)
-        if _somebody_needs_it(draft, routine, fired_by)
-        else (),
+        table=next(iter(fired_by), None),
+        mutations=tuple(mutations),
     )
 
 
-def _tables_of(draft: Draft, routine: FoundRoutine) -> tuple[TableName, ...]:
-    """The tables that a trigger calls the routine for."""
+def _fired_by(draft: Draft, routine: FoundRoutine) -> dict[TableName, frozenset[Operation]]:
+    """The tables that a trigger calls the routine for, and by which of their writes."""
     names = {f"{routine.schema}.{routine.name}", qualified(routine.schema, routine.name)}
-    return tuple(
-        (table.schema, table.name)
-        for table in draft.tables
-        if any(each.function.partition("(")[0] in names for each in table.triggers)
-    )
+    found: dict[TableName, frozenset[Operation]] = {}
+    for table in draft.tables:
+        events = {
+            event.lower()
+            for each in table.triggers
+            if each.function.partition("(")[0] in names
+            for event in _EVENT.findall(each.definition.partition(" ON ")[0])
+        }
+        if events:
+            found[table.schema, table.name] = frozenset(each for each in OPERATIONS if each in events)
+    return found
 
 
-def _somebody_needs_it(draft: Draft, routine: FoundRoutine, fired_by: tuple[TableName, ...]) -> bool:
-    """Whether a login fires the trigger that may not do itself what the routine does."""
-    writes: tuple[Operation, ...] = ("insert", "update", "delete")
+def _somebody_needs_it(
+    draft: Draft, routine: FoundRoutine, fired_by: dict[TableName, frozenset[Operation]]
+) -> bool:
+    """Whether a login fires the trigger that may not do itself what the routine does.
+
+    Of who may do it all, but of some rows alone, nothing is known to fail: it is not counted.
+    """
     return any(
-        any(draft.permission(login.name, table, each) for table in fired_by for each in writes)
+        any(
+            draft.permission(login.name, table, each) for table, events in fired_by.items() for each in events
+        )
         and any(
             draft.permission(login.name, table, each) is None
             for table, operations in touched(draft, routine).items()
@@ -180,11 +208,15 @@ def _path(draft: Draft, routine: FoundRoutine) -> Part:
         if routine.search_path is None
         else render("routine_path", routine=named, path=raw(routine.search_path))
     )
+    called = routine.trigger or (routine.schema, routine.name, routine.arguments) in {
+        (each.routine_schema, each.routine_name, each.arguments) for each in draft.found.used_routines
+    }
     return Part(
         "function",
         f"search_path of {title(routine)}",
         apply,
         undo,
         "A SECURITY DEFINER routine must not find its caller's objects (manual, CREATE FUNCTION)",
-        mutations=(draft.mutation("search_path reset", reset, apply),),
+        mutations=(draft.mutation("search_path reset", reset, apply),) if called else (),
+        spared="" if called else "nobody may call it, and no trigger does",
     )

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from psycopg2 import sql as composed
 
 from workbench.areas.security.design.draft import Condition, Draft
-from workbench.areas.security.design.model import Mutation, Part
+from workbench.areas.security.design.model import Part
 from workbench.areas.security.design.routines import keeper_needs
 from workbench.areas.security.design.text import NOTHING, PUBLIC, identifiers, name_of, raw, render
 from workbench.areas.security.intent.model import OPERATIONS, Operation, RowOwner, TableName
@@ -56,14 +56,13 @@ def own_view_parts(draft: Draft) -> Iterator[Part]:
             }
         )
         view = own_view(draft, table)
-        apply = render(
-            "own_rows",
-            view=view,
-            columns=identifiers(keys),
-            table=composed.Identifier(*table),
-            condition=raw(_own(draft, draft.intent.owners[table], new=False)),
-            owner=composed.Identifier(draft.keeper),
-        )
+        made = {
+            "view": view,
+            "columns": identifiers(keys),
+            "table": composed.Identifier(*table),
+            "owner": composed.Identifier(draft.keeper),
+        }
+        apply = render("own_rows", **made, condition=raw(_own(draft, draft.intent.owners[table], new=False)))
         yield Part(
             "view",
             qualified(*view.strings),
@@ -71,6 +70,9 @@ def own_view_parts(draft: Draft) -> Iterator[Part]:
             render("own_rows_undo", view=view),
             "Which rows of the parent are the identity's, whatever else the role may see of it",
             table=table,
+            mutations=(
+                draft.mutation("shows all rows", render("own_rows", **made, condition=raw("true")), apply),
+            ),
         )
 
 
@@ -123,8 +125,7 @@ def row_security_parts(draft: Draft) -> Iterator[Part]:
             continue
         policies = list(_policies(draft, table))
         if name in needs or name in views:
-            seen = name in views or "insert" in needs.get(name, ())
-            policies.append(_keeper_policy(draft, table, seen=seen))
+            policies.append(_keeper_policy(draft, table))
         yield from _found_policies(draft, table)
         yield from policies
         for place in (table, *draft.leaves(table)):
@@ -140,11 +141,6 @@ def _switched_on(draft: Draft, table: Table, leaf_of: Table | None) -> Iterator[
 
     where = (table.schema, table.name)
     ours = found.owner == draft.owner
-    mutations: tuple[Mutation, ...] = (
-        draft.mutation("row security disabled", switch("disable"), switch("enable")),
-    )
-    if leaf_of is not None:
-        mutations = ()
     yield Part(
         "row security",
         table.qualified,
@@ -154,7 +150,7 @@ def _switched_on(draft: Draft, table: Table, leaf_of: Table | None) -> Iterator[
         if leaf_of
         else "A row is reached by nobody whom no policy names",
         table=where,
-        mutations=mutations,
+        mutations=(draft.mutation("row security disabled", switch("disable"), switch("enable")),),
     )
     yield Part(
         "force row security",
@@ -163,9 +159,7 @@ def _switched_on(draft: Draft, table: Table, leaf_of: Table | None) -> Iterator[
         "" if found.forced and not ours else switch("no force"),
         "Without FORCE the owner is bound by no policy (manual 5.9)",
         table=where,
-        mutations=()
-        if leaf_of
-        else (draft.mutation("not forced on the owner", switch("no force"), switch("force")),),
+        mutations=(draft.mutation("not forced on the owner", switch("no force"), switch("force")),),
     )
 
 
@@ -200,6 +194,7 @@ def _found_policies(draft: Draft, table: Table) -> Iterator[Part]:
             ),
             "A policy that was there before allows what the intent does not say",
             table=(table.schema, table.name),
+            spared="what it would add depends on whoever wrote it",
         )
 
 
@@ -318,8 +313,8 @@ def _public_would_widen(
     return False
 
 
-def _keeper_policy(draft: Draft, table: Table, *, seen: bool) -> Part:
-    """Of *seen*, somebody is refused when it is gone; else a trigger function would find no row, silently."""
+def _keeper_policy(draft: Draft, table: Table) -> Part:
+    """Without it a trigger function is refused, or finds no row and says so to nobody."""
     policy = name_of(draft.intent.name, draft.keeper)
     named = {"policy": composed.Identifier(policy), "table": composed.Identifier(table.schema, table.name)}
     apply = render(
@@ -339,5 +334,5 @@ def _keeper_policy(draft: Draft, table: Table, *, seen: bool) -> Part:
         "Trigger functions and the search for own rows run as the keeper, within their own text",
         role=draft.keeper,
         table=(table.schema, table.name),
-        mutations=(draft.mutation("policy dropped", drop, apply),) if seen else (),
+        mutations=(draft.mutation("policy dropped", drop, apply),),
     )

@@ -103,4 +103,5 @@ def _option(draft: Draft, view: FoundRelation, option: str) -> Part:
         else "No function of the reader sees a row that the view leaves out (manual 39.5)",
         table=(view.schema, view.name),
         mutations=(draft.mutation(f"{option} off", loosened, apply),) if readers else (),
+        spared="" if readers else "no login may read it",
     )

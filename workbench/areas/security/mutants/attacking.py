@@ -21,12 +21,11 @@ from workbench.areas.security.trial.model import Target
 Picks = Callable[[Case], bool]
 _WRITES = ("W1", "W2", "W3")
 _FIRST: dict[PartKind, tuple[str, ...]] = {
-    "role": ("X6", "5", "20"),
-    "membership": ("20",),
-    "ownership": ("X1", "X4", "23", "21", "19", "U3"),
+    "role": ("X6", "U1", "5", "20"),
+    "membership": ("U8", "20"),
     "schema": ("19", "18", "21", *_WRITES, "31"),
-    "revoke": ("31", "18", "U1", "U2", "U3", "19", "24", "30", "23"),
-    "grant": (*_WRITES, "U5", "19", "21", "23", "36"),
+    "revoke": ("U1", "U2", "U3", "U7", "19", "31", "18", "24", "30", "23"),
+    "grant": (*_WRITES, "W6", "W5", "W4", "U5", "19", "21", "23", "36"),
     "default privilege": ("U4", "22"),
     "row security": ("16",),
     "force row security": ("5", "16"),
@@ -39,6 +38,7 @@ _FIRST: dict[PartKind, tuple[str, ...]] = {
     "audit": ("30", "31", "36", "40"),
 }
 _TABLE_OPERATIONS = ("select", "insert", "update", "delete", "truncate")
+_GIVEN = "given to "
 _DEAR = ("40",)  # it copies the database
 
 
@@ -76,11 +76,14 @@ def _near_then_far(
     """
     near, far = _circles(target.intent, part, mutation)
     first = _FIRST.get(part.kind, ())
+    given = mutation.name.startswith(_GIVEN)
+    if given:
+        near, first = [], ("U8", *first)
     done: list[Picks] = []
     for wanted in near:
         yield from made.attempts(only=_but(wanted, tuple(done)))
         done.append(wanted)
-    if part.table is not None:  # what hangs on the table's own writes, then on those of the others
+    if part.table is not None and not given:  # what hangs on its own writes, then on those of the others
         scene.only_table = part.table
         yield from _probes(scene, [each for each in first if each in _WRITES])
         scene.only_table = None

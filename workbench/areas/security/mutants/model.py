@@ -42,7 +42,8 @@ class Mutant:
 class MutantRun:
     """All mutants of one design. *unreliable* are attempts that were not as declared before any was made.
 
-    Those cannot kill. *untried* are the parts that no mutation is known of, ``kind object`` each.
+    Those cannot kill. *untried* are the parts that no mutation is known of, ``kind object`` each, *spared*
+    those that have none for a reason, which follows the object.
     """
 
     engine: str
@@ -50,6 +51,7 @@ class MutantRun:
     unreliable: tuple[Attempt, ...]
     untried: tuple[str, ...]
     elapsed_s: float
+    spared: tuple[str, ...] = ()
 
     @property
     def survivors(self) -> tuple[Mutant, ...]:

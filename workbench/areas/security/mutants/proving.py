@@ -64,7 +64,16 @@ def prove_mutants(
         engine=target.place.server.description,
         mutants=tuple(mutants),
         unreliable=unreliable,
-        untried=tuple(f"{part.kind} {part.object}" for part in target.design.parts if not part.mutations),
+        untried=tuple(
+            f"{part.kind} {part.object}"
+            for part in target.design.parts
+            if not part.mutations and not part.spared
+        ),
+        spared=tuple(
+            f"{part.kind} {part.object}: {part.spared}"
+            for part in target.design.parts
+            if not part.mutations and part.spared
+        ),
         elapsed_s=time.monotonic() - began,
     )
 
@@ -90,14 +99,13 @@ class _Bench:
         killed_by, attempts, problem = None, 0, ""
         made = True
         try:
-            self._run(mutation.break_it)
+            self._run(mutation, mutation.break_it)
         except psycopg2.Error as exc:
             made, problem = False, f"cannot be made: {_words(exc)}"
-        else:
-            if snapshot(self.superuser) == self.before:
-                made, problem = False, "cannot be made: it changes nothing"
         if made:
             killed_by, attempts = self._killer(part, mutation)
+            if killed_by is None and snapshot(self.superuser) == self.before:  # else it has changed something
+                made, problem = False, "cannot be made: it changes nothing"
         problem = "; ".join(filter(None, (problem, self._mended(mutation))))
         return Mutant(
             part.kind,
@@ -111,9 +119,12 @@ class _Bench:
             problem,
         )
 
-    def _run(self, statements: str) -> None:
-        """As the design's own script does it: the deployer is a member of the owners meanwhile."""
-        _run(self.deployer, f"{self.join}\n{statements}\n{self.leave}")
+    def _run(self, mutation: Mutation, statements: str) -> None:
+        """As whom *mutation* says; of the owners as the design's script does it, who joins them meanwhile."""
+        if mutation.by == "owners":
+            _run(self.deployer, f"{self.join}\n{statements}\n{self.leave}")
+        else:
+            _run(self.superuser if mutation.by == "superuser" else self.deployer, statements)
 
     def _killer(self, part: Part, mutation: Mutation) -> tuple[Attempt | None, int]:
         """The first attempt that is not as declared, and how many were made until then."""
@@ -134,7 +145,7 @@ class _Bench:
     def _mended(self, mutation: Mutation) -> str:
         """What was wrong with the mend; nothing where the database is the one before."""
         try:
-            self._run(mutation.mend)
+            self._run(mutation, mutation.mend)
             left = differences(self.before, snapshot(self.superuser))
         except psycopg2.Error as exc:
             left = [_words(exc)]

@@ -131,7 +131,12 @@ PROBES: tuple[Probe, ...] = (
     Probe("U4", "Functions and types made later", anybody=uninvited.made_later),
     Probe("U5", "Tokens of others", anybody=uninvited.tokens),
     Probe("U6", "Own rows handed over unread", anybody=uninvited.handed_over),
+    Probe("U7", "Types built upon", anybody=uninvited.types),
+    Probe("U8", "What others own", anybody=uninvited.ownership),
     Probe("W1", "Valid rows are inserted", anybody=working.inserted),
     Probe("W2", "Columns are changed", anybody=working.changed),
     Probe("W3", "Rows are deleted", anybody=working.deleted),
+    Probe("W4", "Values are compared", anybody=working.compared),
+    Probe("W5", "The trail is read", anybody=working.trail_read),
+    Probe("W6", "The identity is asked for", anybody=working.identity_asked),
 )

@@ -10,11 +10,13 @@ from datetime import UTC, datetime, timedelta
 import psycopg2
 from psycopg2 import sql as composed
 
+from workbench.areas.security.attacks.actors import refused_login
 from workbench.areas.security.attacks.model import Attempt, Declared
 from workbench.areas.security.attacks.naive import protected_table
 from workbench.areas.security.attacks.probes.running import (
     WRITTEN_BY_NOBODY,
     Sent,
+    Session,
     attacking,
     attempt,
     staged,
@@ -32,8 +34,15 @@ _CLOSED = tuple(f"permission denied for {each}" for each in ("function", "proced
 
 
 def strangers(scene: Scene) -> Iterator[Attempt]:
-    """U1: a login that the intent does not know."""
-    return _stranger(scene.target)
+    """U1: a login that the intent does not know, and the role that the design's functions run as."""
+    yield from _stranger(scene.target)
+    if scene.target.design is not None:
+        keeper = keeper_name(scene.target.intent)
+        reason = refused_login(scene.target, keeper)
+        sent = Sent("connect", "28000" if reason else "", reason)
+        yield attempt(
+            "U1", "the keeper logs in", keeper, sent, reached=sent.accepted, identity="", operation="connect"
+        )
 
 
 def temporary_tables(scene: Scene) -> Iterator[Attempt]:
@@ -71,6 +80,70 @@ def handed_over(scene: Scene) -> Iterator[Attempt]:
     """
     for role in _logins(scene.target):
         yield from _handed_over(scene.target, role.name)
+
+
+def types(scene: Scene) -> Iterator[Attempt]:
+    """U7: a table of one's own with a column of a type of the source's, whose owner cannot change it then."""
+    found = scene.conn.execute(
+        statement("uninvited.types"), {"schemas": list(scene.target.place.catalog.schemas)}
+    ).fetchall()
+    if not found:
+        return
+    with staged(scene.target) as session:
+        session.run("uninvited.later_schema")
+        for role in scene.logins:
+            session.back()
+            session.run("uninvited.open_later_schema", role=composed.Identifier(role.name))
+            session.become(role.name, assume=False)
+            for schema, name in found:
+                sent = session.run("uninvited.built_upon", type=composed.Identifier(schema, name))
+                yield attempt(
+                    "U7",
+                    f"a table with a column of {qualified(schema, name)}",
+                    role.name,
+                    sent,
+                    reached=sent.accepted,
+                    identity="",
+                    operation="usage",
+                )
+                if sent.accepted:
+                    session.conn.execute("rollback to savepoint before_attempt")
+
+
+def ownership(scene: Scene) -> Iterator[Attempt]:
+    """U8: a comment on everything there is, which its owner alone may make, as each login.
+
+    Of a design, who deploys is no owner either once it has been applied.
+    """
+    intent, schemas = scene.intent, set(scene.target.place.catalog.schemas)
+    if scene.target.design is not None:
+        schemas |= {intent.schema} | ({intent.audit.schema} if intent.audit else set())
+    found = scene.conn.execute(statement("uninvited.objects"), {"schemas": sorted(schemas)}).fetchall()
+    deployer = [scene.target.place.deployer] if scene.target.design is not None else []
+    for role in (*deployer, *(each.name for each in scene.logins)):
+        with contextlib.closing(scene.target.place.connect(scene.target.database, role)) as conn:
+            session, last = Session(scene.target, conn), Sent("comment", "02000", "there is nothing")
+            changed: list[str] = []
+            conn.execute("begin")
+            for kind, identity in found:
+                sent = session.run(
+                    "uninvited.comment", kind=composed.SQL(kind), identity=composed.SQL(identity)
+                )
+                if sent.accepted:
+                    changed.append(f"{kind} {identity}")
+                last = sent if sent.accepted or not changed else last
+            conn.execute("rollback")
+        yield attempt(
+            "U8",
+            "change what others own",
+            role,
+            last,
+            reached=bool(changed),
+            identity="",
+            operation="comment",
+            rows=len(changed),
+            detail=f"{changed[0]}, {len(changed)} of {len(found)}" if changed else f"{len(found)} refused",
+        )
 
 
 def _logins(target: Target) -> tuple[RoleIntent, ...]:

@@ -21,6 +21,7 @@ from workbench.areas.security.trial.model import Target
 from workbench.catalog.model import Column, Constraint, Table, qualified
 from workbench.engines.postgres import Connection
 
+_RAISED = "exec_stmt_raise"  # the server's function behind PL/pgSQL's RAISE
 _MOST_ROWS = 8
 _MOST_VALUES = 8
 _MOST_PARENTS = 8
@@ -29,6 +30,7 @@ _NUMBERS = frozenset({"smallint", "integer", "bigint", "numeric"})
 _TEXTS = frozenset({"text", "character varying", "citext", "character"})
 _MOMENTS = frozenset({"date", "timestamp with time zone", "timestamp without time zone"})
 Row = Mapping[str, str | None]
+Effects = Mapping[str, tuple[int, ...]]  # by relation: rows inserted, updated, deleted
 Grant = tuple[sql.Composable, tuple[str, ...]]  # which rows, and which columns of them
 
 
@@ -37,6 +39,8 @@ class ValidWrite:
     """*statements* that *role* may send for *identity* ("" for nobody), each of which changes one row.
 
     A superuser sent them to the whole design, with every constraint checked, and they were accepted.
+    *effects* is how many rows of each table they inserted, updated and deleted then, with their triggers;
+    None where a function that they call lacks a privilege, which is the design's fault and not theirs.
     """
 
     role: str
@@ -45,6 +49,7 @@ class ValidWrite:
     operation: Operation
     part: str
     statements: tuple[str, ...]
+    effects: Effects | None = None
 
 
 @dataclass(frozen=True)
@@ -97,6 +102,21 @@ def valid_writes(target: Target) -> ValidWrites:
     return ValidWrites(tuple(search.writes), tuple(missing))
 
 
+def effects(conn: Connection) -> Effects:
+    """What the session has done and not yet reported: rows inserted, updated and deleted, by relation."""
+    return {name: tuple(counts) for name, *counts in conn.execute(statement("working.effects")).fetchall()}
+
+
+def since(before: Effects, after: Effects) -> Effects:
+    """What was done between the two."""
+    nothing = (0, 0, 0)
+    done = {
+        name: tuple(now - then for now, then in zip(counts, before.get(name, nothing), strict=True))
+        for name, counts in after.items()
+    }
+    return {name: counts for name, counts in done.items() if any(counts)}
+
+
 @dataclass
 class _Search:
     target: Target
@@ -136,7 +156,10 @@ class _Search:
         return self.conn.execute(query).fetchall()
 
     def trouble(self, statements: Sequence[str], reach: sql.Composable) -> str:
-        """Why *statements* are not a valid write of a row in *reach*; nothing where they are."""
+        """Why *statements* are not a valid write of a row in *reach*; nothing where they are.
+
+        That a privilege is missing, which can only be one of a function's, is no fault of theirs.
+        """
         ending = self.text(statement("working.in_reach", reach=reach))
         with self._undone():
             try:
@@ -144,9 +167,24 @@ class _Search:
                     self.conn.execute(each)
                 found = self.conn.execute(f"{statements[-1]}\n{ending}").fetchall()
                 self.conn.execute(statement("working.everything_checked"))
+            except psycopg2.errors.InsufficientPrivilege as exc:
+                return str(exc).splitlines()[0] if exc.diag.source_function == _RAISED else ""
             except psycopg2.Error as exc:
                 return (exc.diag.message_primary or str(exc)).splitlines()[0]
         return "" if found == [(True,)] else "the row is not one that the role reaches"
+
+    def effects_of(self, statements: Sequence[str]) -> Effects | None:
+        """What *statements*, which are valid, do."""
+        before = effects(self.conn)
+        with self._undone():
+            try:
+                for each in statements:
+                    self.conn.execute(each)
+                self.conn.execute(statement("working.everything_checked"))
+            except psycopg2.errors.InsufficientPrivilege:
+                return None
+            after = effects(self.conn)
+        return since(before, after)
 
     @contextlib.contextmanager
     def _undone(self) -> Iterator[None]:
@@ -207,8 +245,9 @@ class _Table:
         )
 
     def add(self, operation: Operation, part: str, statements: Sequence[str], identity: str) -> None:
+        effects = self.search.effects_of(statements)
         self.search.writes.append(
-            ValidWrite(self.role.name, identity, self.name, operation, part, tuple(statements))
+            ValidWrite(self.role.name, identity, self.name, operation, part, tuple(statements), effects)
         )
 
     def missing(self, operation: Operation, reason: str, column: str = "") -> None:
@@ -338,8 +377,8 @@ class _Table:
             query = statement("working.new_uuid")
         elif column.base_type in _MOMENTS:
             query = statement("working.next_moment", **where)
-        elif old and column.base_type in _TEXTS:
-            return [f"{old}7", *(old[:-1] + each for each in "7xQ" if each != old[-1])]
+        elif column.base_type in _TEXTS:
+            return [f"{old}7", *(old[:-1] + each for each in "7xQ" if each != old[-1])] if old else ["x"]
         else:
             return [old]
         return [value for (value,) in self.search.rows(query)]
