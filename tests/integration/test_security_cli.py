@@ -434,7 +434,7 @@ def test_an_interrupt_leaves_nothing(cli: Cli, phase: str) -> None:
     """
     naive = "--no-naive" if phase.startswith("breaking") else "--naive"
     master, slave = pty.openpty()
-    run = cli.start("prove", "--source", "shop.sql", "--intent", "small.yaml", naive, stderr=slave)
+    run = cli.start("prove", "--source", "shop.sql", "--intent", "intent.yaml", naive, stderr=slave)
     os.close(slave)
     try:
         if phase:
@@ -460,7 +460,7 @@ def test_an_interrupt_leaves_nothing(cli: Cli, phase: str) -> None:
 def test_a_killed_process_leaves_no_cluster(cli: Cli) -> None:
     """The keeper stops and removes it, though nobody could tell it to."""
     master, slave = pty.openpty()
-    run = cli.start("prove", "--source", "shop.sql", "--intent", "small.yaml", stderr=slave)
+    run = cli.start("prove", "--source", "shop.sql", "--intent", "intent.yaml", stderr=slave)
     os.close(slave)
     seen(master, "attacking the naive design")
     clusters = private_clusters(run.pid)

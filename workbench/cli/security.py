@@ -377,6 +377,7 @@ def _progress() -> Iterator[Callable[[str, int, int], None]]:
         def tell(what: str, done: int, of: int) -> None:
             if what not in tasks:
                 tasks[what] = progress.add_task(_DOING[what], total=of)
+                progress.refresh()  # a short one is seen as well
             progress.update(tasks[what], completed=done, total=of)
 
         yield tell
