@@ -16,7 +16,6 @@ from workbench.areas.security.design.model import Mutation, Part
 from workbench.areas.security.intent.model import Intent
 from workbench.areas.security.intent.reading import example_intent
 from workbench.areas.security.mutants import MutantRun, prove_mutants
-from workbench.areas.security.mutants.attacking import attacks_on
 from workbench.areas.security.mutants.proving import differences, snapshot
 from workbench.areas.security.trial import security_place, with_surface
 from workbench.areas.security.trial.model import Place, Target
@@ -188,37 +187,19 @@ def test_a_design_without_parts_has_no_mutants(place: Place, intent: Intent) -> 
 
 
 def test_parts_without_a_mutation_are_listed(target: Target) -> None:
-    """What was never broken is said, so that the score is not taken for more than it is."""
-    run = prove_mutants(target, lambda part, mutation: [], only=lambda part, mutation: False)
+    """What was never broken is said, so that the score is not taken for more than it is; or why it is not."""
+    assert target.design is not None
+    part = Part("grant", "of the test", "", "")
+    more = replace(target, design=replace(target.design, parts=(*target.design.parts, part)))
+    run = prove_mutants(more, lambda part, mutation: [], only=lambda part, mutation: False)
     assert run.mutants == ()
-    assert all(" " in each for each in run.untried) and run.untried
+    assert run.untried == ("grant of the test",)
+    assert "membership deployer joins the owners: it lasts as long as the script runs" in run.spared
 
 
-def test_the_attack_run_kills_mutants_of_many_kinds(target: Target) -> None:
-    """One mutant of each of these kinds is noticed by the attacks themselves."""
-    wanted = {
-        ("token", "signature not checked"),
-        ("token", "expiry not checked"),
-        ("token", "audience not checked"),
-        ("policy", "USING true"),
-        ("policy", "WITH CHECK true"),
-        ("row security", "row security disabled"),
-        ("grant", "truncate granted"),
-        ("grant", "select revoked"),
-        ("revoke", "connect to PUBLIC"),
-        ("revoke", "temporary to PUBLIC"),
-    }
-    seen: set[tuple[str, str]] = set()
-
-    def first_of_each(part: Part, mutation: Mutation) -> bool:
-        name = (part.kind, mutation.name)
-        if name not in wanted or name in seen:
-            return False
-        seen.add(name)
-        return True
-
-    with attacks_on(target) as attack:
-        run = prove_mutants(target, attack, only=first_of_each)
-    assert seen == wanted
-    assert [each.name for each in run.survivors] == []
-    assert run.problems == ()
+def test_a_mutation_is_made_by_whom_it_says(target: Target) -> None:
+    """What no deployer may do is the superuser's, and mended by it."""
+    bypass = Mutation("bypass", "alter role shop_app bypassrls;", "alter role shop_app nobypassrls;")
+    assert "cannot be made" in run_one(target, bypass).problems[0].problem
+    run = run_one(target, replace(bypass, by="superuser"))
+    assert run.problems == () and run.totals["made"] == 1

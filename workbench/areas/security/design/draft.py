@@ -26,6 +26,7 @@ from workbench.catalog.model import Catalog, Table
 
 Condition = tuple[Rows, str | None]
 _PG16 = 160_000
+NO_LOGIN = "no login has the role"
 
 
 @dataclass

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 
 from psycopg2 import sql as composed
 
-from workbench.areas.security.design.draft import Draft
+from workbench.areas.security.design.draft import NO_LOGIN, Draft
 from workbench.areas.security.design.model import Mutation, Part
-from workbench.areas.security.design.routines import keeper_needs, kept, reference, safe_path
+from workbench.areas.security.design.routines import UNCALLED, keeper_needs, kept, reference, safe_path
 from workbench.areas.security.design.row_security import identity_function, own_view, parents
 from workbench.areas.security.design.statements import grant, on_database, revoke
 from workbench.areas.security.design.text import NOTHING, identifiers, raw, render
@@ -166,6 +166,7 @@ def _table(
         role=role,
         table=(table.schema, table.name),
         mutations=tuple(mutations),
+        spared="" if mutations else NO_LOGIN,
     )
 
 
@@ -275,44 +276,60 @@ def _execute(draft: Draft) -> Iterator[Part]:
 
 def _keeper(draft: Draft) -> Iterator[Part]:
     needs = {name: set(operations) for name, operations in keeper_needs(draft).items()}
+    used = {*keeper_needs(draft, called=True), *parents(draft)}
+    called = {schema for schema, _ in keeper_needs(draft, called=True)}
     for parent in parents(draft):
         needs.setdefault(parent, set()).add("select")
     extensions = set(_extensions_named(draft)) if needs else set()
     for schema in sorted({schema for schema, _ in needs} | extensions):
-        if not _maygrant(draft, schema):
-            continue
-        object_ = composed.Identifier(schema)
-        yield Part(
-            "grant",
-            f"usage of schema {qualified(schema)} to {draft.keeper}",
-            grant("usage", "schema", object_, (draft.keeper,)),
-            revoke("usage", "schema", object_, (draft.keeper,)),
-            "Trigger functions name what is in it",
-            role=draft.keeper,
-            mutations=(
-                draft.mutation(
-                    "usage revoked",
-                    revoke("usage", "schema", object_, (draft.keeper,)),
-                    grant("usage", "schema", object_, (draft.keeper,)),
-                ),
-            ),
-        )
+        if _maygrant(draft, schema):
+            yield _to_keeper(
+                draft,
+                "usage",
+                "schema",
+                composed.Identifier(schema),
+                f"usage of schema {qualified(schema)}",
+                "Trigger functions name what is in it",
+                used=schema in extensions | called,
+            )
     for name in sorted(needs):
-        object_ = composed.Identifier(*name)
         order = [each for each in OPERATIONS if each in needs[name]]
-        granted = grant(", ".join(order), "table", object_, (draft.keeper,))
-        yield Part(
-            "grant",
-            f"{qualified(*name)} to {draft.keeper}",
-            granted,
-            revoke("all", "table", object_, (draft.keeper,)),
+        yield _to_keeper(
+            draft,
+            ", ".join(order),
+            "table",
+            composed.Identifier(*name),
+            qualified(*name),
             "What the trigger functions do to it",
-            role=draft.keeper,
+            used=name in used,
             table=name,
-            mutations=(
-                draft.mutation("all revoked", revoke("all", "table", object_, (draft.keeper,)), granted),
-            ),
         )
+
+
+def _to_keeper(
+    draft: Draft,
+    privileges: str,
+    kind: str,
+    object_: composed.Composable,
+    title: str,
+    why: str,
+    *,
+    used: bool,
+    table: TableName | None = None,
+) -> Part:
+    granted = grant(privileges, kind, object_, (draft.keeper,))
+    revoked = revoke("all" if kind == "table" else privileges, kind, object_, (draft.keeper,))
+    return Part(
+        "grant",
+        f"{title} to {draft.keeper}",
+        granted,
+        revoked,
+        why,
+        role=draft.keeper,
+        table=table,
+        mutations=(draft.mutation("all revoked", revoked, granted),) if used else (),
+        spared="" if used else f"for a routine alone of which {UNCALLED}",
+    )
 
 
 def _extensions_named(draft: Draft) -> Iterator[str]:

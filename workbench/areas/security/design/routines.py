@@ -19,6 +19,7 @@ _DYNAMIC = re.compile(r"\bexecute\b(?!\s+(function|procedure))")
 _CALLER = re.compile(r"\b(current_user|current_role)\b")
 _WORD = re.compile(r"\w+")
 _EVENT = re.compile(r"\b(INSERT|UPDATE|DELETE)\b")
+UNCALLED = "nobody may call it, and no trigger does"
 _LITERAL = re.compile(r"'(?:[^']|'')*'")
 _COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 
@@ -88,10 +89,21 @@ def _locked(text: str, place: str) -> bool:
     )
 
 
-def keeper_needs(draft: Draft) -> dict[TableName, frozenset[Operation]]:
-    """What the keeper must be granted for the routines that run as it."""
+def is_called(draft: Draft, routine: FoundRoutine) -> bool:
+    """Whether a trigger, or an expression of a table or view, calls the routine; nobody else may."""
+    named = (routine.schema, routine.name, routine.arguments)
+    return routine.trigger or any(
+        (each.routine_schema, each.routine_name, each.arguments) == named
+        for each in draft.found.used_routines
+    )
+
+
+def keeper_needs(draft: Draft, *, called: bool = False) -> dict[TableName, frozenset[Operation]]:
+    """What the keeper must be granted for the routines that run as it; with *called* for those in use."""
     needs: dict[TableName, frozenset[Operation]] = {}
     for routine in kept(draft):
+        if called and not is_called(draft, routine):
+            continue
         for table, operations in touched(draft, routine).items():
             needs[table] = needs.get(table, frozenset()) | operations
     return needs
@@ -208,9 +220,7 @@ def _path(draft: Draft, routine: FoundRoutine) -> Part:
         if routine.search_path is None
         else render("routine_path", routine=named, path=raw(routine.search_path))
     )
-    called = routine.trigger or (routine.schema, routine.name, routine.arguments) in {
-        (each.routine_schema, each.routine_name, each.arguments) for each in draft.found.used_routines
-    }
+    called = is_called(draft, routine)
     return Part(
         "function",
         f"search_path of {title(routine)}",
@@ -218,5 +228,5 @@ def _path(draft: Draft, routine: FoundRoutine) -> Part:
         undo,
         "A SECURITY DEFINER routine must not find its caller's objects (manual, CREATE FUNCTION)",
         mutations=(draft.mutation("search_path reset", reset, apply),) if called else (),
-        spared="" if called else "nobody may call it, and no trigger does",
+        spared="" if called else UNCALLED,
     )

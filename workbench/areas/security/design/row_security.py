@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from psycopg2 import sql as composed
 
-from workbench.areas.security.design.draft import Condition, Draft
+from workbench.areas.security.design.draft import NO_LOGIN, Condition, Draft
 from workbench.areas.security.design.model import Part
-from workbench.areas.security.design.routines import keeper_needs
+from workbench.areas.security.design.routines import UNCALLED, keeper_needs
 from workbench.areas.security.design.text import NOTHING, PUBLIC, identifiers, name_of, raw, render
 from workbench.areas.security.intent.model import OPERATIONS, Operation, RowOwner, TableName
 from workbench.catalog.model import Policy, Table, qualified
@@ -112,7 +112,7 @@ def _own(draft: Draft, owner: RowOwner, *, new: bool) -> str:
 
 def row_security_parts(draft: Draft) -> Iterator[Part]:
     """Row security with its policies, a table after another; on the partitions it is on without a policy."""
-    needs = keeper_needs(draft)
+    needs, called = keeper_needs(draft), keeper_needs(draft, called=True)
     views = {parent: frozenset[Operation](("select",)) for parent in parents(draft)}
     for table in draft.tables:
         name = (table.schema, table.name)
@@ -125,7 +125,7 @@ def row_security_parts(draft: Draft) -> Iterator[Part]:
             continue
         policies = list(_policies(draft, table))
         if name in needs or name in views:
-            policies.append(_keeper_policy(draft, table))
+            policies.append(_keeper_policy(draft, table, used=name in called or name in views))
         yield from _found_policies(draft, table)
         yield from policies
         for place in (table, *draft.leaves(table)):
@@ -262,6 +262,7 @@ def _policy(
         role=role,
         table=name,
         mutations=tuple(mutations),
+        spared="" if mutations else NO_LOGIN,
     )
 
 
@@ -313,7 +314,7 @@ def _public_would_widen(
     return False
 
 
-def _keeper_policy(draft: Draft, table: Table) -> Part:
+def _keeper_policy(draft: Draft, table: Table, *, used: bool) -> Part:
     """Without it a trigger function is refused, or finds no row and says so to nobody."""
     policy = name_of(draft.intent.name, draft.keeper)
     named = {"policy": composed.Identifier(policy), "table": composed.Identifier(table.schema, table.name)}
@@ -334,5 +335,6 @@ def _keeper_policy(draft: Draft, table: Table) -> Part:
         "Trigger functions and the search for own rows run as the keeper, within their own text",
         role=draft.keeper,
         table=(table.schema, table.name),
-        mutations=(draft.mutation("policy dropped", drop, apply),),
+        mutations=(draft.mutation("policy dropped", drop, apply),) if used else (),
+        spared="" if used else f"for a routine alone of which {UNCALLED}",
     )

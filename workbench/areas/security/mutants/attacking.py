@@ -83,6 +83,10 @@ def _near_then_far(
     for wanted in near:
         yield from made.attempts(only=_but(wanted, tuple(done)))
         done.append(wanted)
+    if given:
+        scene.only_role = mutation.name.removeprefix(_GIVEN)
+        yield from _probes(scene, ["U8"])
+        scene.only_role = None
     if part.table is not None and not given:  # what hangs on its own writes, then on those of the others
         scene.only_table = part.table
         yield from _probes(scene, [each for each in first if each in _WRITES])
@@ -115,6 +119,8 @@ def _circles(intent: Intent, part: Part, mutation: Mutation) -> tuple[list[Picks
                 0,
                 lambda case: case.table == part.table and case.role in heirs and case.operation == operation,
             )
+    elif part.kind == "revoke" and mutation.name == "select to PUBLIC":
+        near = [lambda case: case.operation == "select" and case.row == "any"]
     elif heirs and part.kind in ("grant", "membership", "role"):
         near = [lambda case: case.role in heirs]
     return near, far

@@ -83,6 +83,7 @@ class Scene:
     left_out: list[str] = field(default_factory=list)
     changes: list[Any] | None = None  # what `trail` found that may be changed
     known_writes: ValidWrites | None = None  # found on the whole design, where this one is broken
+    only_role: str | None = None  # of the attempts on what others own those as it alone
     only_table: TableName | None = None  # of the valid writes those to it alone
 
     @property

@@ -121,6 +121,8 @@ def ownership(scene: Scene) -> Iterator[Attempt]:
     found = scene.conn.execute(statement("uninvited.objects"), {"schemas": sorted(schemas)}).fetchall()
     deployer = [scene.target.place.deployer] if scene.target.design is not None else []
     for role in (*deployer, *(each.name for each in scene.logins)):
+        if scene.only_role not in (None, role):
+            continue
         with contextlib.closing(scene.target.place.connect(scene.target.database, role)) as conn:
             session, last = Session(scene.target, conn), Sent("comment", "02000", "there is nothing")
             changed: list[str] = []
