@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote_plus
 
 import pytest
 
@@ -12,7 +13,9 @@ from workbench.areas.security.attacks.model import AttackRun
 from workbench.areas.security.attacks.run import leaks, run_attacks
 from workbench.areas.security.ground import Ground, security_ground
 from workbench.areas.security.proving import prove_design
-from workbench.areas.security.telling import proof_in_words
+from workbench.areas.security.subject import open_subject, review_subject
+from workbench.areas.security.telling import proof_in_words, residual_rows
+from workbench.engines.mongo import private_mongod
 from workbench.engines.postgres import Server
 from workbench.source import open_source
 
@@ -152,7 +155,7 @@ def test_odd_names_and_tables_that_inherit_are_attacked(server: Server, tmp_path
 
 
 def test_generated_rows_agree_with_what_the_design_asks_of_references(server: Server, tmp_path: Path) -> None:
-    """Rows refer to rows of the same owner, by their own table too; a reference to accounts may name others."""
+    """Rows refer to rows of the same owner, by their own table too; one to accounts may name others."""
     with ground_of(server, tmp_path, CROSSED) as ground:
         run = run_attacks(ground.hardened)
         with ground.place.server.session(ground.place.base) as conn:
@@ -183,3 +186,25 @@ def test_a_source_of_which_no_row_belongs_to_anybody_is_proved(server: Server, t
         proof = prove_design(ground, mutants=False)
     assert proof.naive is None and proof.findings == [] and proof.rows_from == "none, for there are no tables"
     assert any("no row security to get around" in each for each in proof_in_words(proof))
+
+
+def test_leaks_that_stay_are_one_row_a_way(few_run: AttackRun) -> None:
+    """What is the same on several tables is one row with their names, the numbered probes first."""
+    rows = residual_rows(few_run)
+    ways = [(each["probe"], each["leak"], each["role"]) for each in rows]
+    assert len(set(ways)) == len(ways) and rows[0]["probe"]
+    assert "public.orders, public.reviews" in [each["object"] for each in rows if not each["probe"]]
+
+
+def test_the_posture_of_a_mongodb_that_asks_for_a_password_is_read() -> None:
+    """The password of the URL reaches the server, and is in nothing that is shown."""
+    with private_mongod(replica_set=False) as (server, _), server.client() as client:
+        client["shop"]["orders"].insert_one({"total": 1})
+        client["admin"].command(
+            "createUser", "looker", pwd="only-looks", roles=[{"role": "read", "db": "shop"}]
+        )
+        url = f"mongodb://looker:only-looks@{quote_plus(server.hosts[0])}/shop?authSource=admin"
+        with open_subject(url) as subject:
+            review = review_subject(subject)
+            assert "only-looks" not in repr(subject)
+    assert review.controls and "only-looks" not in repr(review)

@@ -19,12 +19,13 @@ from workbench.source import OpenSource, Options, Source, open_source, resolve
 
 @dataclass
 class Subject:
-    """A source that is open: *rows* of tables, or *collections* of a named MongoDB."""
+    """A source that is open: *rows* of tables, or *collections* of a MongoDB at *url*, password and all."""
 
     source: Source
     rows: OpenSource | None = None
     collections: DocumentSource | None = None
     timeout_s: float = 300.0
+    url: str = field(default="", repr=False)
     _held: contextlib.ExitStack = field(default_factory=contextlib.ExitStack, repr=False)
 
     @property
@@ -58,7 +59,7 @@ def open_subject(spec: str, options: Options | None = None) -> Iterator[Subject]
     with contextlib.ExitStack() as stack:
         if source.kind == "collections":
             documents = stack.enter_context(open_documents(spec, timeout_s=options.timeout_s))
-            yield Subject(source, collections=documents, timeout_s=options.timeout_s)
+            yield Subject(source, collections=documents, timeout_s=options.timeout_s, url=spec)
         else:
             server = stack.enter_context(engine())
             yield Subject(source, rows=stack.enter_context(open_source(spec, server, options)))
@@ -80,4 +81,4 @@ def review_subject(subject: Subject) -> PostureReview:
     """
     if subject.rows is not None:
         return prove_posture(subject.rows)
-    return review_mongodb_posture(subject.source.spec, timeout_s=subject.timeout_s)
+    return review_mongodb_posture(subject.url, timeout_s=subject.timeout_s)

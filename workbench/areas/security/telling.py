@@ -85,17 +85,26 @@ def residual(run: AttackRun) -> list[Attempt]:
 
 
 def residual_rows(run: AttackRun) -> list[Row]:
-    """The leaks that stay open in spite of the design, and what was seen."""
+    """The leaks that stay open in spite of the design, one a row with its objects, and what was seen."""
+    found: dict[tuple[str, str, str], list[Attempt]] = {}
+    for each in sorted(residual(run), key=lambda each: each.group != "probe"):
+        number = each.number if each.group == "probe" else ""
+        found.setdefault((number, each.name, each.role), []).append(each)
     return [
         {
-            "probe": each.number if each.group == "probe" else "",
-            "leak": each.name,
-            "object": qualified(*each.table) if each.table else "",
-            "role": each.role,
-            "seen": each.detail,
+            "probe": number,
+            "leak": name,
+            "object": _objects(attempts),
+            "role": role,
+            "seen": attempts[0].detail,
         }
-        for each in residual(run)
+        for (number, name, role), attempts in found.items()
     ]
+
+
+def _objects(attempts: Sequence[Attempt]) -> str:
+    names = list(dict.fromkeys(qualified(*each.table) for each in attempts if each.table))
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if names[3:] else "")
 
 
 def attempt_rows(attempts: Sequence[Attempt]) -> list[Row]:
@@ -165,7 +174,11 @@ def proof_in_words(proof: SecurityProof) -> list[str]:
         )
     open_ones = residual(proof.hardened)
     if open_ones:
-        said.append(f"{len(open_ones)} leaks stay that PostgreSQL cannot close; they are listed.")
+        ways = ", ".join(dict.fromkeys(each.number for each in open_ones if each.number))
+        said.append(
+            f"{len(open_ones):,} attempts got through as PostgreSQL cannot close it"
+            + (f": probes {ways}." if ways else ".")
+        )
     left_out = proof.hardened.left_out
     said += [f"Not tried: {each}" for each in left_out[:_MOST_TOLD]]
     if left_out[_MOST_TOLD:]:

@@ -30,7 +30,10 @@ def foreign_keys(scene: Scene, app: str, subject: Owned) -> Iterator[Attempt]:
         and not _is_tenant_key(scene, table, key)
     ]
     if not tried:
-        scene.left_out.append("probe 12: not applicable: no foreign key leads from an owned table to another")
+        scene.left_out.append(
+            "probe 12: not applicable: no foreign key leads from an owned table to another, but those that "
+            "say whose a row is"
+        )
     for child, key, parent in tried:
         for by, sent_by in (("insert", _insert_reference), ("update", _update_reference)):
             with attacking(scene.target, app, scene.target.identities.a) as session:
