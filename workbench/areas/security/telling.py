@@ -174,7 +174,7 @@ def proof_in_words(proof: SecurityProof) -> list[str]:
         )
     open_ones = residual(proof.hardened)
     if open_ones:
-        ways = ", ".join(dict.fromkeys(each.number for each in open_ones if each.number))
+        ways = ", ".join(dict.fromkeys(each.number for each in open_ones if each.group == "probe"))
         said.append(
             f"{len(open_ones):,} attempts got through as PostgreSQL cannot close it"
             + (f": probes {ways}." if ways else ".")
