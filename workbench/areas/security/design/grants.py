@@ -10,7 +10,7 @@ from psycopg2 import sql as composed
 
 from workbench.areas.security.design.draft import NO_LOGIN, Draft
 from workbench.areas.security.design.model import Mutation, Part
-from workbench.areas.security.design.routines import UNCALLED, keeper_needs, kept, reference, safe_path
+from workbench.areas.security.design.routines import NOT_USED, keeper_needs, kept, reference, safe_path
 from workbench.areas.security.design.row_security import identity_function, own_view, parents
 from workbench.areas.security.design.statements import grant, on_database, revoke
 from workbench.areas.security.design.text import NOTHING, identifiers, raw, render
@@ -328,7 +328,7 @@ def _to_keeper(
         role=draft.keeper,
         table=table,
         mutations=(draft.mutation("all revoked", revoked, granted),) if used else (),
-        spared="" if used else f"for a routine alone of which {UNCALLED}",
+        spared="" if used else NOT_USED,
     )
 
 

@@ -20,6 +20,7 @@ _CALLER = re.compile(r"\b(current_user|current_role)\b")
 _WORD = re.compile(r"\w+")
 _EVENT = re.compile(r"\b(INSERT|UPDATE|DELETE)\b")
 UNCALLED = "nobody may call it, and no trigger does"
+NOT_USED = "it is for routines that nobody may call, and no trigger does"
 _LITERAL = re.compile(r"'(?:[^']|'')*'")
 _COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 

@@ -9,7 +9,7 @@ from psycopg2 import sql as composed
 
 from workbench.areas.security.design.draft import NO_LOGIN, Condition, Draft
 from workbench.areas.security.design.model import Part
-from workbench.areas.security.design.routines import UNCALLED, keeper_needs
+from workbench.areas.security.design.routines import NOT_USED, keeper_needs
 from workbench.areas.security.design.text import NOTHING, PUBLIC, identifiers, name_of, raw, render
 from workbench.areas.security.intent.model import OPERATIONS, Operation, RowOwner, TableName
 from workbench.catalog.model import Policy, Table, qualified
@@ -336,5 +336,5 @@ def _keeper_policy(draft: Draft, table: Table, *, used: bool) -> Part:
         role=draft.keeper,
         table=(table.schema, table.name),
         mutations=(draft.mutation("policy dropped", drop, apply),) if used else (),
-        spared="" if used else f"for a routine alone of which {UNCALLED}",
+        spared="" if used else NOT_USED,
     )
