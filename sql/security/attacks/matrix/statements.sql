@@ -1,7 +1,8 @@
 -- statements: what is tried, one after each name
 -- needs: PostgreSQL 15 (merge)   placeholders: table, columns, values, assignments, row, and those of one
--- Those that count touch no row: set_config is not leakproof, so that the server asks it only of the rows
--- that row security lets through, and it reads no column, so that it needs no right to read.
+-- Those that count touch no row: set_config is asked only of the rows that row security lets through, and
+-- it reads no column, so that it needs no right to read. What reads no column leaks none, and the planner asks
+-- it before a dearer policy unless it costs more than ten operators (order_qual_clauses): hence the length.
 
 -- name: select
 select {columns} from {table} as t where {row}
@@ -27,7 +28,15 @@ update {table} as t set {assignments}
 -- name: update count
 update {table} as t set {assignments}
 where pg_catalog.set_config(
-    'workbench.rows', (pg_catalog.current_setting('workbench.rows')::bigint + 1)::text, true
+    'workbench.rows',
+    (
+        pg_catalog.current_setting('workbench.rows')::bigint + 1
+        + pg_catalog.length(pg_catalog.current_setting('workbench.rows'))
+        - pg_catalog.length(pg_catalog.current_setting('workbench.rows'))
+        + pg_catalog.length(pg_catalog.current_setting('workbench.rows'))
+        - pg_catalog.length(pg_catalog.current_setting('workbench.rows'))
+    )::text,
+    true
 ) is null
 
 -- name: update returning
@@ -39,7 +48,15 @@ delete from {table} as t where {row}
 -- name: delete count
 delete from {table} as t
 where pg_catalog.set_config(
-    'workbench.rows', (pg_catalog.current_setting('workbench.rows')::bigint + 1)::text, true
+    'workbench.rows',
+    (
+        pg_catalog.current_setting('workbench.rows')::bigint + 1
+        + pg_catalog.length(pg_catalog.current_setting('workbench.rows'))
+        - pg_catalog.length(pg_catalog.current_setting('workbench.rows'))
+        + pg_catalog.length(pg_catalog.current_setting('workbench.rows'))
+        - pg_catalog.length(pg_catalog.current_setting('workbench.rows'))
+    )::text,
+    true
 ) is null
 
 -- name: delete returning

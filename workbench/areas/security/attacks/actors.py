@@ -68,7 +68,7 @@ def actors(target: Target) -> Iterator[tuple[tuple[Actor, ...], list[str]]]:
             login = role.name
             if role.kind != "login":
                 login = stack.enter_context(_member(conn, target.database, role.name))
-            identities = ("", "A") if role.identified == "token" else ("",)
+            identities = target.acts_for(role)
             identified = role.identified == "token"
             made += [Actor(role.name, login, identity, kind, identified) for identity in identities]
         superuser = target.place.server.user

@@ -14,6 +14,8 @@ import psycopg2.extensions
 from psycopg2 import sql as composed
 
 from workbench import script, sql
+from workbench.areas.security.access.model import Membership
+from workbench.areas.security.access.reading import access_facts
 from workbench.engines.postgres import Connection, Server
 from workbench.errors import BadInput, EngineError, SourceError
 from workbench.source import OpenSource
@@ -22,6 +24,7 @@ _EXAMPLES_AUDIT = "audit"
 _FOLDER = "security/trial"
 _OF_EXTENSION = re.compile(r"\d+; \d+ \d+ COMMENT - EXTENSION ")
 _OF_PRIVILEGES = re.compile(r"\d+; \d+ \d+ (?:DEFAULT )?ACL ")
+_HARMLESS = {"pg_read_all_data", "pg_write_all_data"}  # of the server's own roles, these reach tables alone
 _SCHEMA = re.compile(r"\d+; 2615 \d+ SCHEMA - (?P<name>.*) [^ ]*")
 
 
@@ -53,6 +56,7 @@ class Dump:
     as_found: bool = False
     owners: tuple[str, ...] = ()
     found_roles: tuple[FoundRole, ...] = ()
+    memberships: tuple[Membership, ...] = ()
 
 
 def dumped(
@@ -86,26 +90,39 @@ def dumped(
         path = folder / "source.dump"
         _pg_dump(access, name, path, opened, with_rows=with_rows)
         roles = tuple(found["roles"])
+        found_roles, memberships = _found_roles(opened, roles) if as_found else ((), ())
         owners = sql.fetch(conn, f"{_FOLDER}/owners.sql", {"roles": list(roles)}) if as_found else []
     return Dump(
         path,
         with_rows,
-        roles,
+        tuple(dict.fromkeys((*roles, *(each.name for each in found_roles)))),
         tuple((each["name"], each["schema"]) for each in found["extensions"]),
         forced,
         as_found,
         tuple(each["statement"] for each in owners),
-        _found_roles(opened, roles) if as_found else (),
+        found_roles,
+        memberships,
     )
 
 
-def _found_roles(opened: OpenSource, names: tuple[str, ...]) -> tuple[FoundRole, ...]:
-    """What a named database says of the roles; of a script's roles, which log in nowhere, that they may."""
+def _found_roles(
+    opened: OpenSource, names: tuple[str, ...]
+) -> tuple[tuple[FoundRole, ...], tuple[Membership, ...]]:
+    """The roles of a named database's cluster, without superusers and those that reach its files.
+
+    Of a script's roles, which log in nowhere, that they may.
+    """
     if opened.source.kind != "database":
-        return tuple(FoundRole(name, login=True, inherit=True, bypass=False, member_of=()) for name in names)
-    return tuple(
-        FoundRole(row["name"], row["login"], row["inherit"], row["bypass"], tuple(row["member_of"]))
-        for row in sql.fetch(opened.connection, f"{_FOLDER}/roles_found.sql", {"roles": list(names)})
+        return tuple(FoundRole(each, True, True, False, ()) for each in names), ()
+    facts = access_facts(opened.connection)
+    roles = tuple(
+        FoundRole(each.name, each.login, each.inherit, each.bypass_row_security, ())
+        for each in facts.roles
+        if not (each.superuser or each.predefined or each.name.startswith("wb_"))
+    )
+    members = {each.name for each in roles}
+    return roles, tuple(
+        each for each in facts.memberships if each.member in members and each.role in members | _HARMLESS
     )
 
 
@@ -196,12 +213,8 @@ def given_back(server: Server, base: str, dump: Dump) -> None:
             options = [("login", role.login), ("inherit", role.inherit), ("bypassrls", role.bypass)]
             words = " ".join(word if has else "no" + word for word, has in options)
             conn.execute(composed.SQL("alter role {} " + words).format(composed.Identifier(role.name)))
-            for group in role.member_of:
-                conn.execute(
-                    composed.SQL("grant {} to {}").format(
-                        composed.Identifier(group), composed.Identifier(role.name)
-                    )
-                )
+        for membership in dump.memberships:
+            conn.execute(_joining(server, membership))
         for statement in dump.owners:
             conn.execute(statement)
     program = str(server.binaries.path("pg_restore"))
@@ -215,6 +228,15 @@ def given_back(server: Server, base: str, dump: Dump) -> None:
     done = _run(server, arguments, timeout_s=600)
     if done.returncode:
         raise SourceError(f"the source's privileges cannot be given back: {_reason(done)}")
+
+
+def _joining(server: Server, membership: Membership) -> composed.Composable:
+    """The membership with its options, which PostgreSQL has since 16."""
+    options = [("inherit", membership.inherits), ("set", membership.can_set), ("admin", membership.admin)]
+    words = ", ".join(f"{word} {str(has).lower()}" for word, has in options)
+    return composed.SQL("grant {} to {}" + (f" with {words}" if server.version >= 160_000 else "")).format(
+        composed.Identifier(membership.role), composed.Identifier(membership.member)
+    )
 
 
 def _is_wanted(line: str, schemas: set[str]) -> bool:

@@ -13,10 +13,11 @@ from workbench.areas.security.attacks.model import Attempt
 from workbench.areas.security.attacks.probes.oracles import plan_rows, qualified_text
 from workbench.areas.security.attacks.probes.rows import identity_of, letter_of
 from workbench.areas.security.attacks.probes.running import (
-    IDENTITY_SETTINGS,
     Sent,
+    Session,
     attacking,
     attempt,
+    identity_settings,
     send_alone,
     staged,
     statement,
@@ -286,18 +287,19 @@ def left_behind(scene: Scene, app: str, subject: Owned) -> Iterator[Attempt]:
         )
     with contextlib.closing(target.connect(app, target.identities.b)) as conn:
         conn.execute("discard all")
-        seen = conn.execute(
-            statement("rows.count", table=subject.identifier, key=subject.key), {"keys": list(subject.b)}
-        ).fetchone()[0]  # type: ignore[index]
+        conn.execute("begin")
+        sent = Session(target, conn).run(
+            "rows.count", {"keys": list(subject.b)}, table=subject.identifier, key=subject.key
+        )
         yield attempt(
             "X8",
             "the identity before, after DISCARD ALL",
             app,
-            Sent("discard all; select count(*)"),
-            reached=seen > 0,
+            sent,
+            reached=bool(sent.value),
             table=subject.name,
             row="other",
-            rows=seen,
+            rows=sent.value,
         )
 
 
@@ -378,7 +380,7 @@ def dumps(scene: Scene, app: str, subject: Owned) -> Iterator[Attempt]:
         with contextlib.closing(scene.target.connect(app, scene.target.identities.a)) as conn:
             values = {
                 each: conn.execute(statement("rows.current_setting"), {"setting": each}).fetchone()[0]  # type: ignore[index]
-                for each in IDENTITY_SETTINGS
+                for each in identity_settings(scene.target)
             }
         info = server.conninfo(scene.target.database, user=app)
         environment = {
