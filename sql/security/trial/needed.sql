@@ -6,7 +6,7 @@ select
         (
             select pg_catalog.array_agg(r.rolname::text order by r.rolname)
             from pg_catalog.pg_roles r
-            where r.rolname !~ '^(pg_|wb_script_)'
+            where r.rolname !~ '^(pg_|wb_script_|wb_deployer$)'
                 and not r.rolsuper
                 and exists (
                     select

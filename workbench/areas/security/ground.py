@@ -15,7 +15,8 @@ from workbench.areas.security.design.hardening import hardened
 from workbench.areas.security.intent.deriving import LOADERS, derive_intent
 from workbench.areas.security.intent.model import Intent
 from workbench.areas.security.intent.reading import example_intent, read_intent
-from workbench.areas.security.trial import bring_existing_roles, let_owners_agree, security_place
+from workbench.areas.security.live import roles_there
+from workbench.areas.security.trial import bring_existing_roles, found, let_owners_agree, security_place
 from workbench.areas.security.trial.model import Place, Target
 from workbench.catalog.reflect import reflect
 from workbench.script.roles import MARK
@@ -26,13 +27,15 @@ from workbench.source import OpenSource
 class Ground:
     """A place and the intent to be proved on it; *intent_from* says where the intent comes from.
 
-    *naive* and *hardened* are made when they are asked for, and gone with the ground.
+    *naive*, *hardened* and *found* are made when they are asked for, and gone with the ground. *setting*
+    names the one in which the source's sessions say for whom they act, where its policies do not.
     """
 
     opened: OpenSource
     place: Place
     intent: Intent
     intent_from: str
+    setting: str | None = None
     _held: contextlib.ExitStack = field(default_factory=contextlib.ExitStack, repr=False)
     _targets: dict[str, Target] = field(default_factory=dict, repr=False)
 
@@ -52,6 +55,35 @@ class Ground:
         return self._targets["hardened"]
 
     @property
+    def found(self) -> Target | None:
+        """A copy with the roles, grants and policies that the source has today, in a cluster of its own.
+
+        None where the source has none of the intent's roles. Raises BadInput, SourceError.
+        """
+        if "found" not in self._targets:
+            target = self._found()
+            if target is None:
+                return None
+            self._targets["found"] = target
+        return self._targets["found"]
+
+    def _found(self) -> Target | None:
+        facts = access_facts(self.opened.connection)
+        superusers = frozenset(each.name for each in facts.roles if each.superuser)
+        if not roles_there(self.opened.source.kind, self.intent, facts) - superusers:
+            return None
+        place = self._held.enter_context(security_place(self.opened, as_found=True))
+        return self._held.enter_context(
+            found(
+                place,
+                self.intent,
+                setting=self.setting,
+                superusers=superusers,
+                logins_known=self.opened.source.kind == "database",
+            )
+        )
+
+    @property
     def engine(self) -> str:
         return self.place.server.description
 
@@ -62,7 +94,9 @@ class Ground:
 
 
 @contextlib.contextmanager
-def security_ground(opened: OpenSource, intent: str | Path | None = None) -> Iterator[Ground]:
+def security_ground(
+    opened: OpenSource, intent: str | Path | None = None, *, setting: str | None = None
+) -> Iterator[Ground]:
     """A private cluster for *opened* and the intent of the file *intent*; all is gone after the block.
 
     Without a file: the example's own intent, else the one proposed from what the source's roles may do
@@ -75,13 +109,15 @@ def security_ground(opened: OpenSource, intent: str | Path | None = None) -> Ite
         bring_existing_roles(place, opened, declared)
         let_owners_agree(place, declared)
         with contextlib.ExitStack() as targets:
-            yield Ground(opened, place, declared, origin, targets)
+            yield Ground(opened, place, declared, origin, setting, targets)
 
 
-def hold_ground(opened: OpenSource, intent: str | Path | None = None) -> Ground:
+def hold_ground(
+    opened: OpenSource, intent: str | Path | None = None, *, setting: str | None = None
+) -> Ground:
     """For a notebook: the ground, open until `close()` or the end of the process."""
     with contextlib.ExitStack() as stack:
-        ground = stack.enter_context(security_ground(opened, intent))
+        ground = stack.enter_context(security_ground(opened, intent, setting=setting))
         ground._held.push(stack.pop_all())
     atexit.register(ground.close)
     return ground

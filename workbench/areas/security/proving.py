@@ -11,6 +11,7 @@ from workbench.areas.security.attacks.run import run_attacks
 from workbench.areas.security.design.model import Design
 from workbench.areas.security.ground import Ground
 from workbench.areas.security.intent.model import Intent
+from workbench.areas.security.live import attack_found, findings_of_found
 from workbench.areas.security.mutants import Mutant, MutantRun, prove_mutants
 from workbench.areas.security.mutants.attacking import attacks_on
 from workbench.areas.security.trial.model import Target
@@ -26,7 +27,8 @@ Progress = Callable[[str, int, int], None]  # what is done, how many are done, o
 class SecurityProof:
     """What became of an intent: its design, the attacks on it and on a naive one, the mutants.
 
-    *naive* is None where it was not asked for, *mutants* as well.
+    *naive* is None where it was not asked for, *mutants* as well, and *found*, the attacks on what is live
+    today, also where the source has no role of the intent. *found_findings* say what they found.
     """
 
     intent: Intent
@@ -37,37 +39,49 @@ class SecurityProof:
     mutants: MutantRun | None
     rows_from: str
     engine: str
+    found: AttackRun | None = None
+    found_findings: tuple[Finding, ...] = ()
 
     @property
     def totals(self) -> dict[str, Any]:
-        """``attacks`` {run, as_declared}; ``mutants`` {made, killed, survivors}, None where none were."""
+        """``attacks`` {run, as_declared}; ``mutants`` {made, killed, survivors}, None where none were.
+
+        Where the live design was attacked, ``found`` {run, as_declared} as well.
+        """
         return {
             "attacks": self.hardened.totals,
             "mutants": self.mutants.totals if self.mutants is not None else None,
+            **({"found": self.found.totals} if self.found is not None else {}),
         }
 
     @property
     def runs(self) -> list[AttackRun]:
-        """The attack runs, the naive design's first."""
-        return [*filter(None, [self.naive]), self.hardened]
+        """The attack runs: the naive design's, the live one's, the intent's own."""
+        return [*filter(None, [self.naive, self.found]), self.hardened]
 
     @property
     def findings(self) -> list[Finding]:
-        """What is not as declared, and what was broken without any attack noticing."""
+        """What is not as declared, what was broken without any attack noticing, and what is live today."""
         found = [_of_attempt(each, self.engine) for each in self.hardened.not_as_declared]
         if self.mutants is not None:
             found += [_of_survivor(each, self.engine) for each in self.mutants.survivors]
-        return found
+        return [*found, *self.found_findings]
 
 
 def prove_design(
-    ground: Ground, *, naive: bool = True, mutants: bool = True, progress: Progress | None = None
+    ground: Ground,
+    *,
+    naive: bool = True,
+    mutants: bool = True,
+    found: bool = False,
+    progress: Progress | None = None,
 ) -> SecurityProof:
     """Apply the design of the ground's intent, attack it, and break it part by part.
 
     With *naive* the same attacks are run on the naive design first, where the intent says whose rows are
-    whose: it is about nothing else. With *mutants* every part is broken in turn. Raises BadInput where the
-    design cannot be applied, EngineError where an attacked role would prove nothing.
+    whose: it is about nothing else. With *mutants* every part is broken in turn, with *found* what is live
+    in the source today is attacked, too. Raises BadInput where the design cannot be applied, EngineError
+    where an attacked role would prove nothing.
     """
     tell = progress or _nothing
     target = ground.hardened
@@ -77,6 +91,8 @@ def prove_design(
     before = run_attacks(ground.naive, progress=lambda done, of: tell("naive", done, of)) if naive else None
     after = run_attacks(target, progress=lambda done, of: tell("attacks", done, of))
     broken = _broken(target, lambda done, of, name: tell("mutants", done, of)) if mutants else None
+    live = ground.found if found else None
+    run = attack_found(live, progress=lambda done, of: tell("found", done, of)) if live else None
     return SecurityProof(
         ground.intent,
         ground.intent_from,
@@ -86,6 +102,8 @@ def prove_design(
         broken,
         ground.place.rows_from,
         ground.engine,
+        run,
+        tuple(findings_of_found(live, run, target.design)) if live and run else (),
     )
 
 

@@ -91,6 +91,10 @@ def _record_attacks(results: AreaResults, proof: SecurityProof) -> None:
             proof.engine,
             detail=f"{before:,} leaks there, {len(leaks(proof.hardened)):,} here",
         )
+    if proof.found is not None:
+        results.add_fact(
+            "Attempts that the live design lets through", len(leaks(proof.found)), "beyond the intent"
+        )
     results.add_artifact(
         "attacks.svg", matrix_picture(proof), "roles, tables, operations: declared and observed", cover=True
     )

@@ -167,6 +167,14 @@ def proof_in_words(proof: SecurityProof) -> list[str]:
         leaks = sum(each.leak for each in proof.naive.attempts)
         still = sum(each.leak for each in proof.hardened.attempts)
         said.append(f"The naive design let {leaks:,} through that the intent forbids; this one {still:,}.")
+    if proof.found is not None:
+        more = sum(each.leak for each in proof.found.attempts)
+        less = sum(each.missing for each in proof.found.attempts)
+        said.append(
+            f"What is live today lets {more:,} of {len(proof.found.attempts):,} attempts through that the "
+            f"intent forbids and refuses {less:,} that it allows: {len(proof.found_findings):,} findings."
+        )
+        said += [f"Of what is live, not tried: {each}" for each in proof.found.left_out[:20]]
     if proof.mutants is not None:
         counted = proof.mutants.totals
         said.append(

@@ -52,7 +52,6 @@ def findings_of_found(target: Target, run: AttackRun, design: Design | None = No
     a copy, and the same attacks again; `unverified_because` says what of the others.
     """
     found = differences(run.attempts, target.place.catalog)
-    found = [each for each in found if not _is_of_the_deployer(each, target)]
     if not found:
         return []
     with target.place.server.session(target.database) as conn:
@@ -65,11 +64,6 @@ def findings_of_found(target: Target, run: AttackRun, design: Design | None = No
         _finding(difference, fix, why_not, target, run.engine)
         for difference, fix, why_not in zip(found, fixes, outcomes, strict=True)
     ]
-
-
-def _is_of_the_deployer(difference: Difference, target: Target) -> bool:
-    """What belongs to a superuser or to nobody known in the source belongs here to the deployer."""
-    return difference.role == target.place.deployer
 
 
 def _tried(target: Target, run: AttackRun, found: list[Difference], fixes: list[Fix]) -> list[str]:
