@@ -437,7 +437,9 @@ def test_the_members_of_a_replica_set():
         secondary = next(each["name"] for each in members if each["stateStr"] == "SECONDARY")
         alone = replace(server, hosts=(secondary,), replica_set=None)
         with alone.client(directConnection=True) as client:  # it may have been the primary before
-            used = sum(each["accesses"]["ops"] for each in client.shop.orders.aggregate([{"$indexStats": {}}]))
+            used = sum(
+                each["accesses"]["ops"] for each in client.shop.orders.aggregate([{"$indexStats": {}}])
+            )
 
         with connect_read_only(alone.url("shop") + "&directConnection=true") as database:
             catalog = reflect_collections(database)
