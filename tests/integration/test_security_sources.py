@@ -10,6 +10,7 @@ from urllib.parse import quote_plus
 import pytest
 
 from workbench.areas.security.attacks.model import AttackRun
+from workbench.areas.security.attacks.probes import probe_attempts
 from workbench.areas.security.attacks.run import leaks, run_attacks
 from workbench.areas.security.ground import Ground, security_ground
 from workbench.areas.security.proving import prove_design
@@ -186,6 +187,27 @@ def test_a_source_of_which_no_row_belongs_to_anybody_is_proved(server: Server, t
         proof = prove_design(ground, mutants=False)
     assert proof.naive is None and proof.findings == [] and proof.rows_from == "none, for there are no tables"
     assert any("no row security to get around" in each for each in proof_in_words(proof))
+
+
+def test_a_token_is_tried_where_it_makes_a_difference(server: Server, tmp_path: Path) -> None:
+    """A program that reads all accounts and its own orders: tokens of others are tried on the orders."""
+    script = """
+        create role app login;
+        create table users (user_id int primary key, name text);
+        create table orders (order_id int primary key, user_id int not null references users);
+        insert into users select g, 'user ' || g from generate_series(1, 5) g;
+        insert into orders select g, 1 + g % 5 from generate_series(1, 50) g;
+        alter table orders enable row level security;
+        create policy own on orders for select to app
+            using (user_id = nullif(current_setting('app.user_id', true), '')::int);
+        grant select on users, orders to app;
+    """
+    with ground_of(server, tmp_path, script) as ground:
+        found = probe_attempts(ground.hardened, only={"U5"})
+
+    assert {each.table for each in found} == {("public", "orders")}
+    assert {each.observed for each in found} == {"reached", "nothing"}
+    assert all(each.as_declared for each in found)
 
 
 def test_leaks_that_stay_are_one_row_a_way(few_run: AttackRun) -> None:

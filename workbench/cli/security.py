@@ -34,6 +34,7 @@ _DOING = {
     "naive": "attacking the naive design",
     "attacks": "attacking the design",
     "mutants": "breaking the design part by part",
+    "found": "attacking what is live today",
 }
 
 
@@ -124,6 +125,18 @@ def security_design(intent: Path | None, undo: bool, **source: Any) -> None:
     show_default=True,
 )
 @click.option(
+    "--found",
+    is_flag=True,
+    help="Attack what is live in the source as well: its own roles, privileges and policies, in a copy.",
+)
+@click.option(
+    "--setting",
+    default=None,
+    metavar="NAME",
+    help="The setting by which a session of what is live acts for an identity, such as app.user_id; by "
+    "default what its policies read.",
+)
+@click.option(
     "--out",
     default=None,
     type=click.Path(path_type=Path),
@@ -132,7 +145,14 @@ def security_design(intent: Path | None, undo: bool, **source: Any) -> None:
 )
 @json_option
 def security_prove(
-    intent: Path | None, naive: bool, mutants: bool, out: Path | None, as_json: bool, **source: Any
+    intent: Path | None,
+    naive: bool,
+    mutants: bool,
+    found: bool,
+    setting: str | None,
+    out: Path | None,
+    as_json: bool,
+    **source: Any,
 ) -> None:
     """Apply the design of an intent in a private cluster, attack it, and break it part by part.
 
@@ -141,8 +161,8 @@ def security_prove(
     from workbench.areas.security import proof_as_dict, proof_files, prove_design
 
     with _folder(out) as folder:
-        with _ground(source, intent) as ground, _progress() as tell:
-            proof = prove_design(ground, naive=naive, mutants=mutants, progress=tell)
+        with _ground(source, intent, setting) as ground, _progress() as tell:
+            proof = prove_design(ground, naive=naive, mutants=mutants, found=found, progress=tell)
         if folder is not None:
             for name, content in proof_files(proof).items():
                 (folder / name).write_text(content, encoding="utf-8")
@@ -309,13 +329,17 @@ def _tables_of(source: dict[str, Any]) -> Iterator[OpenSource]:
 
 
 @contextlib.contextmanager
-def _ground(source: dict[str, Any], intent: Path | None) -> Iterator[Ground]:
+def _ground(source: dict[str, Any], intent: Path | None, setting: str | None = None) -> Iterator[Ground]:
     """The source in a private cluster, and its intent."""
     from workbench.areas.security import security_ground
 
     if intent is not None:
         _require_intent(intent)
-    with _tables_of(source) as opened, _every_problem(), security_ground(opened, intent) as ground:
+    with (
+        _tables_of(source) as opened,
+        _every_problem(),
+        security_ground(opened, intent, setting=setting) as ground,
+    ):
         yield ground
 
 
@@ -353,12 +377,14 @@ def _print_proof(proof: SecurityProof) -> None:
     if proof.naive is not None:
         shown: tuple[str, ...] = ("probe", "what was tried", "naive design", "this design")
         print_table("Ways around", leak_rows(proof.naive, proof.hardened), {each: each for each in shown})
-    if proof.findings:
+    if proof.hardened.not_as_declared:
         shown = ("role", "object", "what", "declared", "observed", "said")
         print_table("Not as declared", not_as_declared_rows(proof), {each: each for each in shown})
     if proof.mutants is not None and proof.mutants.survivors:
         shown = ("part", "object", "broken", "attempts", "problem")
         print_table("Broken, and not noticed", survivor_rows(proof.mutants), {each: each for each in shown})
+    if proof.found is not None:
+        print_findings([each.as_dict() for each in proof.found_findings])
 
 
 @contextlib.contextmanager

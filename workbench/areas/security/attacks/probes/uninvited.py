@@ -25,7 +25,8 @@ from workbench.areas.security.attacks.probes.running import (
 from workbench.areas.security.attacks.probes.scene import Scene
 from workbench.areas.security.design.text import keeper_name
 from workbench.areas.security.design.tokens import SETTING, TokenKey, install_token_key, new_key, sign_token
-from workbench.areas.security.intent.model import RoleIntent
+from workbench.areas.security.intent.model import RoleIntent, TableName
+from workbench.areas.security.intent.permissions import permission
 from workbench.areas.security.trial.model import Target
 from workbench.catalog.model import qualified
 from workbench.engines.postgres import Connection
@@ -269,7 +270,9 @@ def _tokens(target: Target, logins: tuple[RoleIntent, ...]) -> Iterator[Attempt]
     program = next((each.name for each in logins if each.identified == "token"), None)
     if target.design is None or target.intent.identity is None or program is None:
         return
-    table = protected_table(target.intent)
+    table = _read_by_token(target, program)
+    if table is None:
+        return
     identity = target.identities.a
     now = datetime.now(UTC)
     with _own_key(target) as key:
@@ -301,6 +304,17 @@ def _tokens(target: Target, logins: tuple[RoleIntent, ...]) -> Iterator[Attempt]
                 row="own",
                 rows=sent.value,
             )
+
+
+def _read_by_token(target: Target, program: str) -> TableName | None:
+    """A table of which *program* reads its identity's rows alone: there a token makes the difference."""
+    preferred = protected_table(target.intent)
+    tables = sorted(target.intent.owners, key=lambda table: (table != preferred, table))
+    for table in tables:
+        may = permission(target.intent, target.place.catalog, program, table, "select")
+        if may is not None and all(rows == "own" for rows, _, _ in may.grants):
+            return table
+    return None
 
 
 @contextlib.contextmanager
