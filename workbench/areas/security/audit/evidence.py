@@ -57,7 +57,7 @@ def prove_evidence(target: Target) -> list[Tampered]:
         raise BadInput(f"intent {target.intent.name} has no audit: there is no trail to tamper with")
     server = target.place.server
     with (
-        server.scratch_database(template=target.database, label="tampered") as name,
+        _copied(target, "tampered") as name,
         server.session(name) as conn,
     ):
         anchors = [_sealed(conn, target, audit.schema) for _ in range(2)]
@@ -66,6 +66,20 @@ def prove_evidence(target: Target) -> list[Tampered]:
         ).fetchone()
         assert entry is not None
         return list(_tampered(conn, audit.schema, anchors, int(entry[0])))
+
+
+@contextlib.contextmanager
+def _copied(target: Target, label: str) -> Iterator[str]:
+    """A copy of the target's database; whoever is still connected to that is sent away, for all are ours."""
+    server = target.place.server
+    with server.session() as conn:
+        conn.execute(
+            "select pg_catalog.pg_terminate_backend(pid, 5000) from pg_catalog.pg_stat_activity "
+            "where datname = %s",
+            [target.database],
+        )
+    with server.scratch_database(template=target.database, label=label) as name:
+        yield name
 
 
 def _sealed(conn: Connection, target: Target, schema: str) -> Anchor:
@@ -144,7 +158,7 @@ def prove_time_travel(target: Target) -> list[Travelled]:
         raise BadInput(f"intent {target.intent.name} has no audit: there is no trail to travel in")
     server = target.place.server
     with (
-        server.scratch_database(template=target.database, label="travelled") as name,
+        _copied(target, "travelled") as name,
         server.session(name) as conn,
     ):
         conn.execute("create schema workbench_kept")
