@@ -314,3 +314,17 @@ def test_without_as_found_nobody_has_a_right(server: Server, tmp_path: Path) -> 
         ).fetchone()
         assert rights == (False, True)
         assert {table.owner for table in place.catalog.tables} == {place.deployer}
+
+
+def test_whoever_stayed_connected_does_not_stop_a_copy(notes: Place) -> None:
+    """A session that was left open on the base is ended, and the copy made; nobody else's is."""
+    with (
+        contextlib.closing(notes.connect(notes.base)) as left,
+        contextlib.closing(notes.connect("postgres")) as elsewhere,
+    ):
+        with place_copy(notes, "copied") as name, contextlib.closing(notes.connect(name)) as conn:
+            assert conn.execute("select true").fetchone() == (True,)
+
+        with pytest.raises(psycopg2.OperationalError):
+            left.execute("select 1")
+        assert elsewhere.execute("select true").fetchone() == (True,)

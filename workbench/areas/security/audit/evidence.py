@@ -14,7 +14,7 @@ from workbench import sql
 from workbench.areas.security.audit.parts import audited_tables
 from workbench.areas.security.audit.sealing import Anchor, Tampering, seal, verify
 from workbench.areas.security.intent.model import TableName
-from workbench.areas.security.trial.model import Target
+from workbench.areas.security.trial import Target, target_copy
 from workbench.catalog.model import Table, qualified
 from workbench.engines.postgres import Connection
 from workbench.errors import BadInput
@@ -55,31 +55,13 @@ def prove_evidence(target: Target) -> list[Tampered]:
     audit = target.intent.audit
     if audit is None:
         raise BadInput(f"intent {target.intent.name} has no audit: there is no trail to tamper with")
-    server = target.place.server
-    with (
-        _copied(target, "tampered") as name,
-        server.session(name) as conn,
-    ):
+    with target_copy(target, "tampered") as name, target.place.server.session(name) as conn:
         anchors = [_sealed(conn, target, audit.schema) for _ in range(2)]
         entry = conn.execute(
             composing.SQL("select max(entry_id) from {}.log").format(composing.Identifier(audit.schema))
         ).fetchone()
         assert entry is not None
         return list(_tampered(conn, audit.schema, anchors, int(entry[0])))
-
-
-@contextlib.contextmanager
-def _copied(target: Target, label: str) -> Iterator[str]:
-    """A copy of the target's database; whoever is still connected to that is sent away, for all are ours."""
-    server = target.place.server
-    with server.session() as conn:
-        conn.execute(
-            "select pg_catalog.pg_terminate_backend(pid, 5000) from pg_catalog.pg_stat_activity "
-            "where datname = %s",
-            [target.database],
-        )
-    with server.scratch_database(template=target.database, label=label) as name:
-        yield name
 
 
 def _sealed(conn: Connection, target: Target, schema: str) -> Anchor:
@@ -156,11 +138,7 @@ def prove_time_travel(target: Target) -> list[Travelled]:
     """
     if target.intent.audit is None:
         raise BadInput(f"intent {target.intent.name} has no audit: there is no trail to travel in")
-    server = target.place.server
-    with (
-        _copied(target, "travelled") as name,
-        server.session(name) as conn,
-    ):
+    with target_copy(target, "travelled") as name, target.place.server.session(name) as conn:
         conn.execute("create schema workbench_kept")
         with _own_rules_off(conn):
             found = [_travelled(conn, target.intent.audit.schema, table) for table in _audited(target)]

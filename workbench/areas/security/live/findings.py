@@ -19,7 +19,7 @@ from workbench.areas.security.intent.permissions import rules_for
 from workbench.areas.security.live.attacking import judged, of_what_is_there
 from workbench.areas.security.live.differences import Difference, differences, tables_of
 from workbench.areas.security.live.fixes import Fix, Fixing
-from workbench.areas.security.trial.model import Target
+from workbench.areas.security.trial import Target, target_copy
 from workbench.catalog.model import qualified, quoted
 from workbench.engines.postgres import Connection
 from workbench.proof.findings import Evidence, Finding, Severity
@@ -73,9 +73,7 @@ def _tried(target: Target, run: AttackRun, found: list[Difference], fixes: list[
     if not tried:
         return why
     server = target.place.server
-    with server.scratch_database(
-        template=target.database, owner=target.place.deployer, label="fixed"
-    ) as name:
+    with target_copy(target, "fixed", owner=target.place.deployer) as name:
         with server.session(name) as conn:
             for number in tried:
                 why[number] = _applied(conn, fixes[number].statements)

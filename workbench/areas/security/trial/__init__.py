@@ -5,7 +5,7 @@ from workbench.areas.security.trial.existing import bring_existing_roles
 from workbench.areas.security.trial.identities import identities_of
 from workbench.areas.security.trial.live import found
 from workbench.areas.security.trial.model import Identities, Place, Target
-from workbench.areas.security.trial.standing import place_copy, security_place
+from workbench.areas.security.trial.standing import place_copy, security_place, target_copy
 from workbench.areas.security.trial.surface import with_surface
 
 __all__ = [
@@ -18,5 +18,6 @@ __all__ = [
     "let_owners_agree",
     "place_copy",
     "security_place",
+    "target_copy",
     "with_surface",
 ]

@@ -14,7 +14,7 @@ from psycopg2 import sql as composed
 
 from workbench import sql
 from workbench.areas.security.intent.model import TableName
-from workbench.areas.security.trial.model import Place
+from workbench.areas.security.trial.model import Place, Target
 from workbench.areas.security.trial.moving import dumped, force, given_back, prepared_base, restored
 from workbench.areas.security.trial.surface import add_surface
 from workbench.catalog.reflect import reflect
@@ -98,7 +98,26 @@ def security_place(
 @contextlib.contextmanager
 def place_copy(place: Place, label: str) -> Iterator[str]:
     """The name of a fresh copy of the base, the deployer's; dropped after the block."""
-    with place.server.scratch_database(template=place.base, owner=place.deployer, label=label) as name:
+    with _copied(place.server, place.base, place.deployer, label) as name:
+        yield name
+
+
+@contextlib.contextmanager
+def target_copy(target: Target, label: str, *, owner: str | None = None) -> Iterator[str]:
+    """The name of a copy of the target's database, *owner*'s or a superuser's; dropped after the block.
+
+    No run may be under way on the target: whoever is connected to it is sent away.
+    """
+    with _copied(target.place.server, target.database, owner, label) as name:
+        yield name
+
+
+@contextlib.contextmanager
+def _copied(server: Server, database: str, owner: str | None, label: str) -> Iterator[str]:
+    """A copy of *database*, to which a backend may still be connected that has not seen its client go."""
+    with server.session() as conn:
+        _execute(conn, "sessions_end", database=composed.Literal(database))
+    with server.scratch_database(template=database, owner=owner, label=label) as name:
         yield name
 
 
