@@ -75,11 +75,12 @@ class LoaderRoles:
                     ).format(*_identifiers(name, self.group))
                 )
             if conn.server_version >= 150_000:
-                conn.execute(
-                    sql.SQL("grant set on parameter session_replication_role to {}").format(
-                        sql.Identifier(self.loader)
+                with _exclusively(self._conn):  # the rights on a parameter are one row of the cluster
+                    conn.execute(
+                        sql.SQL("grant set on parameter session_replication_role to {}").format(
+                            sql.Identifier(self.loader)
+                        )
                     )
-                )
 
     def settle(self, server: Server, dbname: str) -> None:
         """Take the group's rights out of the loaded database: its privileges are the script's."""
