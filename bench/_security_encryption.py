@@ -124,14 +124,14 @@ def _rows(cost_us: Mapping[str, float], missing: str) -> list[Row]:
 
 
 def _row(what: str, value: float, unit: str, peer: str, peer_value: float | None, missing: str) -> Row:
-    limit = None if peer_value is None else round(_MOST_OF_PEER * peer_value, 2)
+    ratio = None if peer_value is None else value / peer_value
     return {
         "benchmark": what,
         "value": round(value, 2),
         "unit": unit,
         "peer": f"{peer}: {missing}" if peer and missing else peer,
         "peer_value": None if peer_value is None else round(peer_value, 2),
-        "ratio": None if peer_value is None else round(value / peer_value, 3),
-        "limit": limit,
-        "ok": limit is None or value <= limit,
+        "ratio": None if ratio is None else round(ratio, 3),
+        "limit": None if ratio is None else _MOST_OF_PEER,
+        "ok": ratio is None or ratio <= _MOST_OF_PEER,
     }
