@@ -529,3 +529,26 @@ def gone(clusters: list[Path]) -> None:
     while left := [each for each in clusters if each.exists()]:
         assert time.monotonic() < deadline, left
         time.sleep(0.05)
+
+
+def test_what_is_live_is_attacked_where_that_is_asked(cli: Cli) -> None:
+    """A settable identity is found in the source's own design, which does not touch the totals of ours."""
+    (cli.folder / "live.sql").write_text("""
+        create role app login;
+        create table users (user_id int primary key, name text);
+        create table orders (order_id int primary key, user_id int not null references users);
+        insert into users select g, 'user ' || g from generate_series(1, 5) g;
+        insert into orders select g, 1 + g % 5 from generate_series(1, 50) g;
+        alter table orders enable row level security;
+        create policy own on orders for select to app
+            using (user_id = nullif(current_setting('app.user_id', true), '')::int);
+        grant select on users, orders to app;
+    """)
+
+    ended = cli("prove", "--source", "live.sql", *QUICK, "--found", "--json")
+
+    assert ended.status == 1
+    assert ended.json["attacks"]["run"] == ended.json["attacks"]["as_declared"] > 0
+    assert ended.json["found"]["run"] > ended.json["found"]["as_declared"] > 0
+    assert "app acts for whom it likes" in ended.json["findings"][0]["title"]
+    assert [run["design"] for run in ended.json["runs"]] == ["as found", "hardened"]

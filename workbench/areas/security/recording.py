@@ -201,7 +201,7 @@ def proof_as_dict(proof: SecurityProof) -> dict[str, Any]:
         "intent_from": proof.intent_from,
         "engine": proof.engine,
         "rows_from": proof.rows_from,
-        "attacks": proof.totals["attacks"],
+        **proof.totals,
         "mutants": _mutants_as_dict(proof),
         "findings": [finding.as_dict() for finding in proof.findings],
         "residual": attempt_rows(residual(proof.hardened)),
